@@ -1,0 +1,1 @@
+"""Holdfast: a proven history of who holds what."""
