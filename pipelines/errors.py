@@ -1,0 +1,131 @@
+"""The one tree of errors.
+
+A class answers the only question that code asks of an error: would another attempt change it?
+Everything else is in the message, which is written for the person who has to act on it: what
+happened, to which provider, target and page, and what to do.
+
+    HoldfastError
+    ├── ConfigurationError          the environment, targets.yaml or the machine is not as needed
+    │   ├── EmbeddedPostgresError   the project's own Postgres can't be found, started or stopped
+    │   └── SchemaNotReady          the database has not been migrated to this version
+    ├── ProviderError               a provider's answer, or its absence
+    │   ├── Unreachable        (t)  timeout, connection refused or lost
+    │   ├── RateLimited        (t)  429
+    │   ├── ServerFailed       (t)  5xx
+    │   ├── QuotaExhausted          429, and waiting minutes won't help
+    │   ├── RequestRefused          400, 401, 403, 404, 410, a redirect
+    │   └── MalformedAnswer         not what the provider's documentation describes
+    ├── TornWalk               (t)  the pages are not one state of the provider
+    ├── HeldBack                    proven, but so different that a later walk has to agree
+    ├── Superseded                  a walk that began later was published first
+    ├── TargetBusy             (t)  another process publishes the same target
+    ├── WarehouseUnreachable   (t)  no connection to Postgres, or it was lost
+    └── WarehouseRefused            Postgres does not accept what it was given
+
+(t): transient, another attempt may succeed.
+"""
+
+
+class HoldfastError(Exception):
+    """Base of all errors that Holdfast raises on purpose.
+
+    `where` names the provider, target and page; the layer that knows them adds them to an error
+    that comes from below.
+    """
+
+    transient = False
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+    def located(self, where: str) -> "HoldfastError":
+        """This error, with `where` set unless a layer below knew better."""
+        self.where = self.where or where
+        return self
+
+
+class ConfigurationError(HoldfastError):
+    """The environment, targets.yaml or the machine is not as needed."""
+
+
+class EmbeddedPostgresError(ConfigurationError):
+    """The project's own Postgres can't be found, started or stopped."""
+
+
+class SchemaNotReady(ConfigurationError):
+    """The database has not been migrated to the version that this code needs."""
+
+
+class ProviderError(HoldfastError):
+    """A provider's answer, or its absence. `retry_after`: the seconds that the server asked for."""
+
+    retry_after: float | None = None
+
+
+class Unreachable(ProviderError):
+    """Timeout, connection refused, connection lost."""
+
+    transient = True
+
+
+class RateLimited(ProviderError):
+    """Status 429."""
+
+    transient = True
+
+
+class ServerFailed(ProviderError):
+    """Status 5xx."""
+
+    transient = True
+
+
+class QuotaExhausted(ProviderError):
+    """Status 429 for a quota that does not come back within minutes."""
+
+
+class RequestRefused(ProviderError):
+    """A 4xx or a redirect: the same request will be answered the same way."""
+
+
+class MalformedAnswer(ProviderError):
+    """The body is not what the provider's documentation describes, or too large."""
+
+
+class TornWalk(HoldfastError):
+    """The pages are not one state of the provider: the set moved while it was read."""
+
+    transient = True
+
+
+class HeldBack(HoldfastError):
+    """Proven, but empty or so much smaller than before that a later walk has to agree."""
+
+    def __init__(self, message: str, *, rows: int) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+class Superseded(HoldfastError):
+    """A walk that began after this one, or overlapped it, was published first."""
+
+
+class TargetBusy(HoldfastError):
+    """Another process holds this target's lock."""
+
+    transient = True
+
+
+class WarehouseUnreachable(HoldfastError):
+    """No connection to Postgres could be made, or it was lost."""
+
+    transient = True
+
+
+class WarehouseRefused(HoldfastError):
+    """Postgres does not accept what it was given: a right is missing, a check failed."""

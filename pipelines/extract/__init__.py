@@ -1,0 +1,1 @@
+"""How pages are fetched and judged, for any provider."""

@@ -1,0 +1,46 @@
+"""The request budget of one provider, shared by all threads of a process.
+
+Requests are spread evenly over the minute, with a small burst after a pause. A server that says
+when to come back moves the whole budget, so that the other threads wait as well.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+BURST_SHARE = 10
+"""The part of a minute's requests (1/10) that may go out at once after a pause."""
+
+
+class RequestBudget:
+    """`spend()` returns when the next request may go out."""
+
+    def __init__(
+        self,
+        requests_per_minute: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._interval = 60 / requests_per_minute
+        self._burst = max(1, requests_per_minute // BURST_SHARE) * self._interval
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._next = clock()
+        self._closed_until = clock()
+
+    def spend(self) -> None:
+        """Take one request from the budget, waiting for it where needed."""
+        with self._lock:
+            now = self._clock()
+            self._next = max(self._next, now - self._burst + self._interval, self._closed_until)
+            wait = self._next - now
+            self._next += self._interval
+        if wait > 0:
+            self._sleep(wait)
+
+    def close_for(self, seconds: float) -> None:
+        """Let no request out for `seconds` from now."""
+        with self._lock:
+            self._closed_until = max(self._closed_until, self._clock() + seconds)

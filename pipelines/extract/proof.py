@@ -1,0 +1,102 @@
+"""Judges whether pages are one state of the provider.
+
+`chained` (providers whose new rows enter at the top only). Let x be the last row of one page and
+the first of the next. Below x nothing is ever inserted, rows can only leave; so when both answers
+count the same number of rows below x, they are the same rows, whenever and in whatever order the
+two pages were read, and whichever replica answered. From the last page upwards, the union of all
+pages is the state that page 0 saw. A chain reorganisation, which puts an old row back in its old
+place, is the exception; the tips of the first and the last answer are kept with the snapshot.
+
+`double_collect` (any order): two whole walks, the second begun after the first ended, gave the same
+set (Afek et al., Atomic Snapshots of Shared Memory, JACM 1993). Then it was the state in between.
+It can't see a state that came back exactly.
+
+Rows = total alone is no proof: against a real server it let 191 of 2,907 torn walks through.
+"""
+
+from dataclasses import dataclass
+
+from pipelines.errors import TornWalk
+from pipelines.providers.provider import Aggregate, Page, Proof
+
+
+@dataclass(frozen=True)
+class Collect:
+    """What one whole walk saw, beside its rows. Times are monotonic seconds.
+
+    `began` and `ended` enclose the whole walk, `top_asked_at` and `top_answered_at` the page at
+    position 0, which counted `top_total` rows.
+    """
+
+    rows: int
+    pages: int
+    page_size: int
+    began: float
+    ended: float
+    top_asked_at: float
+    top_answered_at: float
+    top_total: int | None
+    first_tip: str | None
+    last_tip: str | None
+    aggregate: Aggregate | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A proof, and the bounds (monotonic seconds) of the moment whose state the rows are."""
+
+    proof: Proof
+    at: float
+    until: float
+
+
+def link(upper: Page, lower: Page) -> int | None:
+    """None when `lower` continues `upper`; else the position to ask for `lower` at again.
+
+    Raises TornWalk when the row that both pages should share is not the same one.
+    """
+    if upper.total is None or lower.total is None or not upper.rows or not lower.rows:
+        raise TornWalk(f"an empty page at {lower.start}, before the end")
+    if not lower.last and len(lower.rows) < lower.limit:
+        raise TornWalk(short_page(lower))
+    shared_at = upper.start + len(upper.rows) - 1
+    stands_at = shared_at + lower.total - upper.total
+    if stands_at < 0:
+        raise TornWalk(f"the total went from {upper.total} to {lower.total}")
+    if lower.start != stands_at:
+        return stands_at
+    if lower.rows[0] != upper.rows[-1]:
+        raise TornWalk(f"the row at {lower.start} is not the one that the page above ended with")
+    return None
+
+
+def short_page(page: Page) -> str:
+    """What is wrong with a page that is not full, although more rows should follow."""
+    return f"{len(page.rows)} rows at {page.start} before the end, where {page.limit} fit a page"
+
+
+def claim_one_page(collect: Collect) -> Claim:
+    """One response held the whole set."""
+    return Claim(Proof.SINGLE_PAGE, collect.top_asked_at, collect.top_answered_at)
+
+
+def claim_chained(collect: Collect) -> Claim:
+    """Every page was linked. Raises TornWalk unless there are as many rows as page 0 counted."""
+    if collect.rows != collect.top_total:
+        raise TornWalk(f"{collect.rows} rows, page 0 counted {collect.top_total}")
+    return Claim(Proof.CHAINED, collect.top_asked_at, collect.top_answered_at)
+
+
+def claim_same_twice(first: Collect, second: Collect) -> Claim:
+    """Two collects gave the same rows; the state held from the one's end to the other's start.
+
+    Raises TornWalk where what they tell beside the rows differs.
+    """
+    if first.aggregate != second.aggregate:
+        raise TornWalk("the amount without a holder changed between two collects")
+    return Claim(Proof.DOUBLE_COLLECT, first.ended, second.began)
+
+
+def claim_same_as_published(collect: Collect) -> Claim:
+    """The last published snapshot was the first collect: the moment lies within this walk."""
+    return Claim(Proof.DOUBLE_COLLECT, collect.began, collect.ended)

@@ -1,0 +1,161 @@
+"""Altura: the holders of one item, by page/perPage/count.
+
+Source: the vendor's page "Get an Item's Holders". The server is closed, so what that page does not
+say is treated as unknown: ties in the descending order of balances have no order, a page may be
+capped below what was asked, errors other than 500 have no known body.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+import msgspec
+from pydantic import Field, SecretStr, StringConstraints
+from pydantic_settings import SettingsConfigDict
+
+from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
+from pipelines.providers.provider import (
+    Column,
+    Dataset,
+    Outgoing,
+    Page,
+    PageRequest,
+    Proof,
+    Provider,
+    ProviderSettings,
+    Row,
+    Target,
+    decode,
+    excerpt,
+    refusal,
+    whole,
+)
+
+
+class AlturaSettings(ProviderSettings):
+    """The key goes into a header; a page size beyond the undocumented cap is found out and kept."""
+
+    model_config = SettingsConfigDict(env_prefix="ALTURA_")
+
+    base_url: str = "https://api.alturanft.com"
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 100
+    api_key: SecretStr | None = None
+
+
+class AlturaItem(Target):
+    """An item of a collection. With `include_listed`, what is listed counts as its lister's."""
+
+    provider: ClassVar[str] = "altura"
+
+    address: Annotated[str, StringConstraints(to_lower=True, pattern=r"^0[xX][0-9a-fA-F]{40}$")]
+    token_id: Annotated[int, Field(ge=0, lt=2**256)]
+    include_listed: bool = True
+
+    @property
+    def subject(self) -> str:
+        return f"{self.address}/{self.token_id}"
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {} if self.include_listed else {"include_listed": "false"}
+
+
+class _Holder(msgspec.Struct, frozen=True):
+    address: str
+    balance: int | str
+    name: str | None = None
+    profilePic: str | None = None  # noqa: N815 - the name on the wire
+    profilePicUrl: str | None = None  # noqa: N815 - the name on the wire
+
+
+class _Holders(msgspec.Struct, frozen=True):
+    holders: list[_Holder]
+    count: int
+
+
+def page_request(target: AlturaItem, start: int, limit: int) -> PageRequest:
+    """`start` has to be a multiple of `limit`: the API counts in pages."""
+    return PageRequest(
+        path=f"/api/v2/item/holders/{target.address}/{target.token_id}",
+        query=(
+            ("perPage", str(limit)),
+            ("page", str(start // limit + 1)),
+            ("includeListed", "true" if target.include_listed else "false"),
+        ),
+    )
+
+
+def read_page(target: AlturaItem, start: int, limit: int, body: bytes) -> Page:  # noqa: ARG001
+    """The holders at positions `start` … with `count` as the size of the whole set.
+
+    Raises MalformedAnswer, and TornWalk when more rows came than `count` leaves room for.
+    """
+    answer = decode(body, _Holders)
+    if len(answer.holders) > limit:
+        raise MalformedAnswer(f"{len(answer.holders)} holders on a page of {limit}")
+    if answer.count < 0:
+        raise MalformedAnswer(f"$.count is {answer.count}, expected 0 or more")
+    end = start + len(answer.holders)
+    if answer.holders and end > answer.count:
+        raise TornWalk(f"holders up to position {end}, but $.count is {answer.count}")
+    return Page(
+        start=start,
+        limit=limit,
+        rows=tuple(_row(index, holder) for index, holder in enumerate(answer.holders)),
+        total=answer.count,
+        last=end >= answer.count,
+    )
+
+
+def _row(index: int, holder: _Holder) -> Row:
+    path = f"$.holders[{index}]"
+    if not holder.address:
+        raise MalformedAnswer(f"{path}.address is empty")
+    balance = whole(holder.balance, f"{path}.balance")
+    address = holder.address.lower()
+    return (address, balance, holder.name, holder.profilePic, holder.profilePicUrl)
+
+
+def auth_headers(
+    settings: AlturaSettings,
+    outgoing: Outgoing,  # noqa: ARG001
+    now: datetime,  # noqa: ARG001
+) -> dict[str, str]:
+    return {"x-api-key": settings.api_key.get_secret_value()} if settings.api_key else {}
+
+
+def explain(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:  # noqa: ARG001
+    advice: dict[int, str] = {
+        401: "Set ALTURA_API_KEY",
+        403: "Check ALTURA_API_KEY",
+        404: "Check the collection address, the token id and ALTURA_BASE_URL",
+    }
+    return refusal(status, excerpt(body), advice.get(status, ""))
+
+
+ALTURA = Provider(
+    name="altura",
+    title="Altura",
+    dataset=Dataset(
+        name="altura_item_holders",
+        description="Holders of each watched Altura item and their balances.",
+        columns=(
+            Column("address", "text", "Wallet address of the holder, in lower case."),
+            Column("balance", "numeric", "Units of the item held, a whole number up to 2^256-1."),
+            Column("name", "text", "Display name chosen by the holder, as it came."),
+            Column("profile_pic", "text", "Profile picture as the holder set it, often on IPFS."),
+            Column("profile_pic_url", "text", "Copy of the profile picture kept by Altura."),
+        ),
+        key=("address",),
+        amount="balance",
+    ),
+    target_type=AlturaItem,
+    settings_type=AlturaSettings,
+    proofs=(Proof.SINGLE_PAGE, Proof.DOUBLE_COLLECT),
+    page_request=page_request,
+    read_page=read_page,
+    auth_headers=auth_headers,
+    explain=explain,
+    max_page_size=1000,
+    caps_pages_silently=True,
+)

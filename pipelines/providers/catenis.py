@@ -1,0 +1,187 @@
+"""Catenis: the virtual devices that hold an asset, by limit/skip/hasMore.
+
+The rules were read in the server's and the official clients' source. The list is rebuilt for each
+page in an undocumented order, so several pages are never one state by themselves: what does not fit
+on one page needs `double_collect`. `hasMore: false` is the only end; the `migrated` entry ignores
+`skip` and stands on every page past the end.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from pydantic import Field, SecretStr, StringConstraints
+from pydantic_settings import SettingsConfigDict
+
+from pipelines.errors import ConfigurationError, MalformedAnswer, ProviderError
+from pipelines.providers.catenis_signing import sign_now
+from pipelines.providers.provider import (
+    Aggregate,
+    Column,
+    Dataset,
+    Outgoing,
+    Page,
+    PageRequest,
+    Proof,
+    Provider,
+    ProviderSettings,
+    Row,
+    Target,
+    amount,
+    decode,
+    excerpt,
+    refusal,
+    shorten,
+)
+
+MAX_LIMIT = 500
+
+
+class CatenisSettings(ProviderSettings):
+    """Requests are signed by the device that issued the asset: no other may list its holders."""
+
+    model_config = SettingsConfigDict(env_prefix="CATENIS_")
+
+    base_url: str = "https://catenis.io"
+    page_size: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = MAX_LIMIT
+    device_id: str | None = None
+    api_secret: SecretStr | None = None
+
+
+class CatenisAsset(Target):
+    """An asset, by its id."""
+
+    provider: ClassVar[str] = "catenis"
+
+    asset_id: Annotated[str, StringConstraints(pattern=r"^a[0-9A-Za-z]{19}$")]
+
+    @property
+    def subject(self) -> str:
+        return self.asset_id
+
+
+class _Holder(msgspec.Struct, frozen=True):
+    deviceId: str  # noqa: N815 - the name on the wire
+    name: str | None = None
+    prodUniqueId: str | None = None  # noqa: N815 - the name on the wire
+
+
+class _Balance(msgspec.Struct, frozen=True):
+    total: Decimal
+    unconfirmed: Decimal
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    balance: _Balance
+    holder: _Holder | None = None
+    migrated: bool = False
+
+
+class _Data(msgspec.Struct, frozen=True):
+    assetHolders: list[_Entry]  # noqa: N815 - the name on the wire
+    hasMore: bool  # noqa: N815 - the name on the wire
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    status: Literal["success"]
+    data: _Data
+
+
+class _Error(msgspec.Struct, frozen=True):
+    message: str
+
+
+def page_request(target: CatenisAsset, start: int, limit: int) -> PageRequest:
+    return PageRequest(
+        path=f"/api/0.6/assets/{target.asset_id}/holders",
+        query=(("limit", str(limit)), ("skip", str(start))),
+    )
+
+
+def read_page(target: CatenisAsset, start: int, limit: int, body: bytes) -> Page:  # noqa: ARG001
+    """The holders at positions `start` …; there is no total. Raises MalformedAnswer."""
+    data = decode(body, _Answer).data
+    rows: list[Row] = []
+    aggregate: Aggregate | None = None
+    for index, entry in enumerate(data.assetHolders):
+        path = f"$.data.assetHolders[{index}]"
+        total = amount(entry.balance.total, f"{path}.balance.total")
+        unconfirmed = amount(entry.balance.unconfirmed, f"{path}.balance.unconfirmed")
+        if entry.holder:
+            if not entry.holder.deviceId:
+                raise MalformedAnswer(f"{path}.holder.deviceId is empty")
+            holder = entry.holder
+            rows.append((holder.deviceId, total, unconfirmed, holder.name, holder.prodUniqueId))
+        elif not entry.migrated:
+            raise MalformedAnswer(f"{path} has no holder and is not the migrated amount")
+        elif aggregate:
+            raise MalformedAnswer(f"{path} is a second migrated amount on one page")
+        else:
+            aggregate = Aggregate(total, unconfirmed)
+    if len(rows) > limit:
+        raise MalformedAnswer(f"{len(rows)} holders on a page of {limit}")
+    return Page(
+        start=start,
+        limit=limit,
+        rows=tuple(rows),
+        total=None,
+        last=not data.hasMore,
+        aggregate=aggregate,
+    )
+
+
+def auth_headers(settings: CatenisSettings, outgoing: Outgoing, now: datetime) -> dict[str, str]:
+    """The signature. Raises ConfigurationError where there is nothing to sign with."""
+    if not settings.device_id or not settings.api_secret:
+        raise ConfigurationError(
+            "Catenis answers signed requests only: set CATENIS_DEVICE_ID and CATENIS_API_SECRET"
+        )
+    secret = settings.api_secret.get_secret_value()
+    return sign_now(outgoing, device_id=settings.device_id, secret=secret, now=now)
+
+
+def explain(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:  # noqa: ARG001
+    advice = {
+        400: "Check the asset id",
+        401: "Check CATENIS_DEVICE_ID, CATENIS_API_SECRET and this machine's clock",
+        403: "Only the device that issued the asset may list its holders: check CATENIS_DEVICE_ID",
+        404: "Check CATENIS_BASE_URL",
+    }
+    return refusal(status, _detail(body), advice.get(status, ""))
+
+
+def _detail(body: bytes) -> str:
+    try:
+        return shorten(msgspec.json.decode(body, type=_Error).message)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return excerpt(body)
+
+
+CATENIS = Provider(
+    name="catenis",
+    title="Catenis",
+    dataset=Dataset(
+        name="catenis_asset_holders",
+        description="Virtual devices that hold each watched Catenis asset.",
+        columns=(
+            Column("device_id", "text", "Id of the virtual device that holds the asset."),
+            Column("total", "numeric", "Amount held, the unconfirmed part included."),
+            Column("unconfirmed", "numeric", "Part of the amount not yet confirmed."),
+            Column("name", "text", "Last known name of the device; shown only by permission."),
+            Column("prod_unique_id", "text", "Last known product id; shown only by permission."),
+        ),
+        key=("device_id",),
+        amount="total",
+        kept_when_absent=frozenset({"name", "prod_unique_id"}),
+    ),
+    target_type=CatenisAsset,
+    settings_type=CatenisSettings,
+    proofs=(Proof.SINGLE_PAGE, Proof.DOUBLE_COLLECT),
+    page_request=page_request,
+    read_page=read_page,
+    auth_headers=auth_headers,
+    explain=explain,
+    max_page_size=MAX_LIMIT,
+)

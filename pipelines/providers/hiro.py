@@ -1,0 +1,249 @@
+"""Hiro: the NFT holdings of a Stacks principal, by limit/offset/total.
+
+The rules were read in and run against the API server's source (v9.0.2). Rows come newest first by
+their place in the chain, and a token that changes hands enters at the top: nothing is ever inserted
+further down. That order is what the `chained` proof stands on; it asks for pages that overlap by
+one row.
+
+`tx_metadata` is never sent: it scrambles the order within a page and can drop rows.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+import msgspec
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
+from pipelines.providers import c32, clarity
+from pipelines.providers.provider import (
+    Column,
+    Dataset,
+    Outgoing,
+    Page,
+    PageRequest,
+    Proof,
+    Provider,
+    ProviderSettings,
+    Row,
+    Target,
+    decode,
+    excerpt,
+    quota_exhausted,
+    refusal,
+    shorten,
+)
+
+MAX_LIMIT = 200
+WITHOUT_KEY, WITH_KEY = 25, 500
+"""Requests a minute: the lower of the vendor's figures, which disagree."""
+
+MAX_BIGINT = 2**63 - 1
+_TX_ID = re.compile(r"0x[0-9a-f]{64}")
+_CONTRACT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,127}")
+_CLASS_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9\-_!?+<>=/*]{0,127}")
+
+
+class HiroSettings(ProviderSettings):
+    """A key raises the rate limit."""
+
+    model_config = SettingsConfigDict(env_prefix="HIRO_")
+
+    base_url: str = "https://api.hiro.so"
+    page_size: Annotated[int, Field(ge=2, le=MAX_LIMIT)] = MAX_LIMIT
+    api_key: SecretStr | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_by_key(cls, fields: dict[str, object]) -> dict[str, object]:
+        rate = WITH_KEY if fields.get("api_key") else WITHOUT_KEY
+        return {"requests_per_minute": rate, **fields}
+
+
+class HiroPrincipal(Target):
+    """A principal, with the asset identifiers that its holdings are narrowed to (none: all)."""
+
+    provider: ClassVar[str] = "hiro"
+
+    principal: str
+    asset_identifiers: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        return self.principal
+
+    @property
+    def options(self) -> dict[str, str]:
+        joined = ",".join(self.asset_identifiers)
+        return {"asset_identifiers": joined} if joined else {}
+
+    @field_validator("principal")
+    @classmethod
+    def _is_principal(cls, value: str) -> str:
+        check_principal(value)
+        return value
+
+    @field_validator("asset_identifiers")
+    @classmethod
+    def _are_identifiers(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            contract, separator, class_name = value.partition("::")
+            if not separator or "." not in contract or not _CLASS_NAME.fullmatch(class_name):
+                raise ValueError(f"{value!r} is not ADDRESS.contract-name::class-name")
+            check_principal(contract)
+        return tuple(sorted(set(values)))
+
+
+def check_principal(value: str) -> None:
+    """Raise ValueError unless `value` is a Stacks mainnet address, or ADDRESS.contract-name."""
+    address, separator, contract = value.partition(".")
+    version, _ = c32.decode(address)
+    if version not in (c32.MAINNET_SINGLE_SIG, c32.MAINNET_MULTI_SIG):
+        raise ValueError(f"{value!r} is not a mainnet address (SP… or SM…)")
+    if separator and not _CONTRACT_NAME.fullmatch(contract):
+        raise ValueError(f"{contract!r} is not a contract name")
+
+
+class _ClarityValue(msgspec.Struct, frozen=True):
+    hex: str
+    repr: str
+
+
+class _Holding(msgspec.Struct, frozen=True):
+    asset_identifier: str
+    value: _ClarityValue
+    block_height: int
+    tx_id: str
+
+
+class _Holdings(msgspec.Struct, frozen=True):
+    limit: int
+    offset: int
+    total: int
+    results: list[_Holding]
+
+
+class _Error(msgspec.Struct, frozen=True):
+    error: str = ""
+    message: str = ""
+
+
+def page_request(target: HiroPrincipal, start: int, limit: int) -> PageRequest:
+    query = [("principal", target.principal), ("limit", str(limit)), ("offset", str(start))]
+    query += [("asset_identifiers", identifier) for identifier in target.asset_identifiers]
+    return PageRequest(path="/extended/v1/tokens/nft/holdings", query=tuple(query))
+
+
+def read_page(target: HiroPrincipal, start: int, limit: int, body: bytes) -> Page:
+    """The holdings at positions `start` … with `total` as the size of the whole set.
+
+    Raises MalformedAnswer, and TornWalk when the set shrank below `start`: the server then says
+    `total: 0`, which is a real empty set only at position 0.
+    """
+    answer = decode(body, _Holdings)
+    if (answer.limit, answer.offset) != (limit, start):
+        raise MalformedAnswer(
+            f"asked for limit {limit} offset {start}, the answer is for"
+            f" limit {answer.limit} offset {answer.offset}"
+        )
+    if len(answer.results) > limit:
+        raise MalformedAnswer(f"{len(answer.results)} results on a page of {limit}")
+    if answer.total < 0:
+        raise MalformedAnswer(f"$.total is {answer.total}, expected 0 or more")
+    end = start + len(answer.results)
+    if start > 0 and answer.total == 0:
+        raise TornWalk(f"the set shrank to {start} rows or fewer")
+    if end > answer.total:
+        raise TornWalk(f"results up to position {end}, but $.total is {answer.total}")
+    rows = tuple(_row(target, index, holding) for index, holding in enumerate(answer.results))
+    return Page(start=start, limit=limit, rows=rows, total=answer.total, last=end == answer.total)
+
+
+def _row(target: HiroPrincipal, index: int, holding: _Holding) -> Row:
+    path = f"$.results[{index}]"
+    identifier = holding.asset_identifier
+    if "::" not in identifier:
+        raise MalformedAnswer(f"{path}.asset_identifier is {shorten(identifier)!r}")
+    if target.asset_identifiers and identifier not in target.asset_identifiers:
+        raise MalformedAnswer(f"{path} is of {shorten(identifier)!r}, which was not asked for")
+    if not 0 <= holding.block_height <= MAX_BIGINT:
+        raise MalformedAnswer(f"{path}.block_height is {holding.block_height}")
+    if not _TX_ID.fullmatch(holding.tx_id):
+        raise MalformedAnswer(f"{path}.tx_id is {shorten(holding.tx_id)!r}")
+    try:
+        value = clarity.parse(holding.value.hex)
+    except MalformedAnswer as error:
+        raise error.located(f"{path}.value.hex") from None
+    return (
+        identifier,
+        holding.value.hex,
+        holding.value.repr,
+        value.type,
+        None if value.integer is None else Decimal(value.integer),
+        holding.block_height,
+        holding.tx_id,
+    )
+
+
+def auth_headers(
+    settings: HiroSettings,
+    outgoing: Outgoing,  # noqa: ARG001
+    now: datetime,  # noqa: ARG001
+) -> dict[str, str]:
+    return {"x-api-key": settings.api_key.get_secret_value()} if settings.api_key else {}
+
+
+def explain(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    detail = _detail(body)
+    if status == 429 and headers.get("x-ratelimit-remaining-stacks-month") == "0":
+        return quota_exhausted(detail, "The month's quota of HIRO_API_KEY is used up")
+    advice = {
+        400: "Check the target's principal and asset identifiers",
+        401: "Check HIRO_API_KEY",
+        403: "Check HIRO_API_KEY",
+        404: "Check HIRO_BASE_URL",
+        410: "This server has switched the v1 endpoint off; name one that still has it in"
+        " HIRO_BASE_URL",
+    }
+    return refusal(status, detail, advice.get(status, ""))
+
+
+def _detail(body: bytes) -> str:
+    try:
+        error = msgspec.json.decode(body, type=_Error)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return excerpt(body)
+    return shorten(error.message or error.error) or excerpt(body)
+
+
+HIRO = Provider(
+    name="hiro",
+    title="Hiro Stacks",
+    dataset=Dataset(
+        name="hiro_nft_holdings",
+        description="Non-fungible tokens held by each watched Stacks principal.",
+        columns=(
+            Column("asset_identifier", "text", "Token class, ADDRESS.contract-name::class-name."),
+            Column("value_hex", "text", "Token value in Clarity's serialised form, 0x…."),
+            Column("value_repr", "text", "Token value as Clarity prints it; not a key."),
+            Column("value_type", "text", "Clarity type of the value: uint, tuple, buffer, …."),
+            Column("token_id", "numeric", "The value where it is an int or uint, else null."),
+            Column("block_height", "bigint", "Block in which the principal received the token."),
+            Column("tx_id", "text", "Transaction by which the principal received the token."),
+        ),
+        key=("asset_identifier", "value_hex"),
+        acquisition="tx_id",
+    ),
+    target_type=HiroPrincipal,
+    settings_type=HiroSettings,
+    proofs=(Proof.SINGLE_PAGE, Proof.CHAINED),
+    page_request=page_request,
+    read_page=read_page,
+    auth_headers=auth_headers,
+    explain=explain,
+    max_page_size=MAX_LIMIT,
+)

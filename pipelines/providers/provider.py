@@ -1,0 +1,291 @@
+"""The contract between a provider's file and the rest of Holdfast.
+
+A provider is data and pure functions: how to ask for the rows at a position, how to read the
+answer, which columns are the key, which proofs hold. It opens no socket and no database, so its
+rules can be tested on bytes alone. All three providers address rows by position (`start`,
+`limit`), whatever their API calls it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.errors import (
+    MalformedAnswer,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    RequestRefused,
+    ServerFailed,
+)
+
+Value = str | int | Decimal | None
+Row = tuple[Value, ...]
+"""One row of a dataset, in the order of `Dataset.columns`."""
+
+
+class Proof(StrEnum):
+    """Why a walk's rows are one true state of the provider."""
+
+    SINGLE_PAGE = "single_page"
+    CHAINED = "chained"
+    DOUBLE_COLLECT = "double_collect"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a dataset; `description` is what analysts and Dagster's schema show."""
+
+    name: str
+    type: Literal["text", "numeric", "bigint"]
+    description: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The rows that a provider's targets consist of.
+
+    `amount` is the column by which a change counts as increased or decreased, `acquisition` the
+    one whose change means that the holding was left and taken up again. The columns in
+    `kept_when_absent` keep their last known value where an answer does not mention them.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    amount: str | None = None
+    acquisition: str | None = None
+    kept_when_absent: frozenset[str] = frozenset()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.column_names if name not in self.key)
+
+
+class Target(BaseModel):
+    """One thing that is watched, with the options that change what comes back.
+
+    Two targets are the same when their `name` is the same; `label` and `allow_empty` don't count.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    provider: ClassVar[str]
+
+    label: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    allow_empty: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What is watched, without options."""
+        raise NotImplementedError
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The options that differ from the provider's defaults and change what comes back."""
+        return {}
+
+    @property
+    def name(self) -> str:
+        """`provider:subject?options`: the target's identity everywhere."""
+        options = "&".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.provider}:{self.subject}" + (f"?{options}" if options else "")
+
+
+class ProviderSettings(BaseSettings):
+    """What can be set for a provider; the environment names carry the provider's prefix."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    base_url: str
+    requests_per_minute: Annotated[int, Field(ge=1)] = 60
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    connect_timeout: Annotated[float, Field(gt=0)] = 5.0
+    read_timeout: Annotated[float, Field(gt=0)] = 30.0
+    total_timeout: Annotated[float, Field(gt=0)] = 120.0
+    page_size: Annotated[int, Field(ge=1)]
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
+    max_tries: Annotated[int, Field(ge=1)] = 6
+    max_walks: Annotated[int, Field(ge=2)] = 6
+    max_drop_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_credentials(cls, value: str) -> str:
+        url = AnyHttpUrl(value)
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("a base URL has no user, password, query or fragment")
+        return value.rstrip("/")
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """A GET: a path that begins with a slash, and the query in the order it is sent."""
+
+    path: str
+    query: tuple[tuple[str, str], ...]
+
+    @property
+    def target(self) -> str:
+        """Path and query as they are sent, byte for byte."""
+        return f"{self.path}?{urlencode(self.query, quote_via=quote, safe='')}"
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A request about to be sent, as a signature needs to see it."""
+
+    method: str
+    target: str
+    host: str
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """An amount that a provider reports beside its holders, which belongs to none of them."""
+
+    total: Decimal
+    unconfirmed: Decimal
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer: the rows at positions `start` … of a set of `total` (None: not told).
+
+    `last` follows the provider's own rule for the end of a walk.
+    """
+
+    start: int
+    limit: int
+    rows: tuple[Row, ...]
+    total: int | None
+    last: bool
+    aggregate: Aggregate | None = None
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider's rules. `proofs` holds those that its order of rows allows.
+
+    `page_request(target, start, limit)` and `read_page(target, start, limit, body)` are each
+    other's counterpart; `read_page` raises MalformedAnswer for a body that is not as documented
+    and TornWalk for one that contradicts the walk. `auth_headers(settings, outgoing, now)` is
+    asked anew for every try. `explain(status, headers, body)` turns a status other than 200 into
+    the error that says what to do.
+    """
+
+    name: str
+    title: str
+    dataset: Dataset
+    target_type: type[Target]
+    settings_type: type[ProviderSettings]
+    proofs: tuple[Proof, ...]
+    page_request: Callable[[Any, int, int], PageRequest]
+    read_page: Callable[[Any, int, int, bytes], Page]
+    auth_headers: Callable[[Any, Outgoing, datetime], dict[str, str]]
+    explain: Callable[[int, Mapping[str, str], bytes], ProviderError]
+    max_page_size: int
+    caps_pages_silently: bool = False
+
+
+Body = TypeVar("Body")
+
+MAX_AMOUNT = Decimal(2**256 - 1)
+MIN_EXPONENT = -40
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def decode(body: bytes, shape: type[Body]) -> Body:
+    """Decode a JSON body straight into `shape`.
+
+    msgspec refuses lone surrogates, which people do put into their names: a body that may hold
+    one takes the slower way through the standard library, which keeps them.
+
+    Raises MalformedAnswer with the JSON path for everything that does not fit.
+    """
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(body):
+            return _decode_with_surrogates(body, shape)
+        raise MalformedAnswer(
+            f"the body is not what the documentation describes: {error}; it begins {excerpt(body)}"
+        ) from None
+
+
+def _decode_with_surrogates(body: bytes, shape: type[Body]) -> Body:
+    try:
+        loose = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        return msgspec.convert(loose, type=shape)
+    except (ValueError, RecursionError) as error:
+        raise MalformedAnswer(
+            f"the body is not what the documentation describes: {error}; it begins {excerpt(body)}"
+        ) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def amount(value: int | str | Decimal, path: str) -> Decimal:
+    """An amount as an exact, finite, non-negative Decimal of a sane size.
+
+    Raises MalformedAnswer naming `path`. 2^256 - 1 is the largest amount a token contract can
+    hold; fewer digits than `MIN_EXPONENT` after the point are known of no provider.
+    """
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,78}", value):
+        raise MalformedAnswer(f"{path} is {shorten(value)!r}, expected an amount")
+    number = Decimal(value)
+    if not number.is_finite() or number < 0 or number > MAX_AMOUNT:
+        raise MalformedAnswer(f"{path} is {number}, expected an amount from 0 to 2^256 - 1")
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or not MIN_EXPONENT <= exponent <= len(str(MAX_AMOUNT)):
+        raise MalformedAnswer(f"{path} is {number}, expected at most {-MIN_EXPONENT} decimals")
+    return number
+
+
+def whole(value: int | str | Decimal, path: str) -> int:
+    """An amount that has to be whole, as an int. Raises MalformedAnswer naming `path`."""
+    number = amount(value, path)
+    if number != number.to_integral_value():
+        raise MalformedAnswer(f"{path} is {number}, expected a whole amount")
+    return int(number)
+
+
+def refusal(status: int, detail: str, advice: str = "") -> ProviderError:
+    """The error for a status other than 200, by the rule that all providers share."""
+    message = f"answered {status}: {detail}" + (f". {advice}" if advice else "")
+    if status == 429:
+        return RateLimited(message)
+    if status >= 500 or status == 408:
+        return ServerFailed(message)
+    return RequestRefused(message)
+
+
+def quota_exhausted(detail: str, advice: str) -> ProviderError:
+    return QuotaExhausted(f"answered 429: {detail}. {advice}")
+
+
+def shorten(text: str, length: int = 120) -> str:
+    """`text` cut to `length`, for messages."""
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def excerpt(body: bytes, length: int = 120) -> str:
+    """The beginning of a body for a message, printable whatever it holds."""
+    return repr(shorten(body[: length * 4].decode("utf-8", "replace"), length))

@@ -1,0 +1,146 @@
+"""One Altura item: who holds how many, how many of those are listed for sale, and how it lives.
+
+A listed amount has left its owner on the chain: the marketplace contract holds it. The API's
+includeListed decides which of the two one sees, so one item is two targets, each with a history
+of its own. A listing changes only the second.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+from typing import TypedDict
+
+from pipelines.sandbox import fakes
+from pipelines.sandbox.states import NOT_LISTED, AlturaRow, Listing
+
+MARKETPLACE = "0x" + "5a1e" * 10
+UINT256_MAX = 2**256 - 1
+
+
+class Profile(TypedDict, total=False):
+    name: str | None
+    profile_pic: str | None
+    profile_pic_url: str | None
+
+
+class AlturaItem:
+    """A ledger without a clock: the world decides when a change is published."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.rows: dict[str, AlturaRow] = {}
+        self.listed: dict[str, int] = {}
+
+    def views(self) -> Iterator[tuple[str, Listing, None]]:
+        yield self.key, tuple(self.rows.values()), None
+        yield self.key + NOT_LISTED, tuple(self._on_chain()), None
+
+    def _on_chain(self) -> Iterator[AlturaRow]:
+        for address, row in self.rows.items():
+            listed = self.listed.get(address, 0)
+            if listed < row.balance:
+                yield row._replace(balance=row.balance - listed) if listed else row
+        if self.listed:
+            yield AlturaRow(MARKETPLACE, sum(self.listed.values()), None, None, None)
+
+    def hold(self, address: str, balance: int, profile: Profile) -> None:
+        """What a wallet holds, listed ones included; 0 removes it. Profile fields not given stay.
+
+        Raises ValueError for a balance that no contract can hold.
+        """
+        if not 0 <= balance <= UINT256_MAX:
+            raise ValueError(f"a balance is a uint256, not {balance}")
+        if address == MARKETPLACE:
+            raise ValueError("the marketplace holds what is listed and nothing else")
+        if balance == 0:
+            self.remove(address)
+            return
+        row = self.rows.get(address) or AlturaRow(address, balance, None, None, None)
+        self.rows[address] = row._replace(balance=balance, **profile)
+        if address in self.listed:
+            self.offer(address, min(self.listed[address], balance))
+
+    def remove(self, address: str) -> None:
+        self.rows.pop(address, None)
+        self.listed.pop(address, None)
+
+    def offer(self, address: str, amount: int) -> None:
+        """How many of a wallet's tokens are for sale from now on; 0 takes them back."""
+        held = self.rows[address].balance
+        if not 0 <= amount <= held:
+            raise ValueError(f"{address} cannot list {amount} of {held}")
+        self.listed.pop(address, None)
+        if amount:
+            self.listed[address] = amount
+
+    def replace(self, rows: Iterable[AlturaRow]) -> None:
+        """Any rows at all, hostile ones too; ValueError where one address stands twice."""
+        given = list(rows)
+        by_address = {row.address: row for row in given}
+        if len(by_address) != len(given):
+            raise ValueError(f"{self.key}: one address has several rows")
+        self.rows, self.listed = by_address, {}
+
+    def fill(self, rng: Random, holders: int) -> None:
+        """Most hold a few (so that ties abound), and one in 150 more than a double can count."""
+        while len(self.rows) < holders:
+            address = fakes.wallet(rng)
+            whale = len(self.rows) % 150 == 7
+            balance = rng.getrandbits(100) if whale else rng.choice((1, 1, 1, 2, 2, 3, 5, 40))
+            self.hold(address, balance + 1, _profile(rng, address))
+            if rng.random() < 0.05:
+                self.offer(address, rng.randint(1, balance + 1))
+
+    def stir(self, rng: Random) -> None:
+        """Let a few things happen, more on a larger item."""
+        for _ in range(2 + len(self.rows) // 200):
+            move: Callable[[Random], None] = rng.choices(
+                (self._transfer, self._mint, self._burn, self._offer_some, self._rename),
+                weights=(8, 3, 2, 4, 2),
+            )[0]
+            (move if self.rows else self._mint)(rng)
+
+    def _transfer(self, rng: Random) -> None:
+        sender = _any(rng, self.rows)
+        spare = self.rows[sender].balance - self.listed.get(sender, 0)
+        if not spare:
+            return
+        amount = spare if rng.random() < 0.4 else rng.randint(1, spare)
+        self._receive(rng, amount)
+        self.hold(sender, self.rows[sender].balance - amount, {})
+
+    def _mint(self, rng: Random) -> None:
+        self._receive(rng, rng.randint(1, 3))
+
+    def _receive(self, rng: Random, amount: int) -> None:
+        if self.rows and rng.random() < 0.5:
+            address = _any(rng, self.rows)
+            self.hold(address, min(self.rows[address].balance + amount, UINT256_MAX), {})
+        else:
+            address = fakes.wallet(rng)
+            self.hold(address, amount, _profile(rng, address))
+
+    def _burn(self, rng: Random) -> None:
+        address = _any(rng, self.rows)
+        if address not in self.listed:
+            self.hold(address, self.rows[address].balance - 1, {})
+
+    def _offer_some(self, rng: Random) -> None:
+        address = _any(rng, self.rows)
+        listed = address in self.listed
+        self.offer(address, 0 if listed else rng.randint(1, self.rows[address].balance))
+
+    def _rename(self, rng: Random) -> None:
+        address = _any(rng, self.rows)
+        self.hold(address, self.rows[address].balance, _profile(rng, address))
+
+
+def _any(rng: Random, rows: dict[str, AlturaRow]) -> str:
+    return rng.choice(tuple(rows))
+
+
+def _profile(rng: Random, address: str) -> Profile:
+    return {
+        "name": fakes.person(rng),
+        "profile_pic": fakes.picture(rng),
+        "profile_pic_url": fakes.picture_url(rng, address),
+    }

@@ -1,0 +1,255 @@
+"""The sandbox: the three providers on real sockets of this machine, over one world.
+
+Each provider has a port of its own and no path prefix, because Catenis signs the path as sent.
+Real HTTP and not a patched client: what a walk does with kept-alive connections, compression,
+cut-off bodies and parallel requests is what is to be tested. One hook before and one after each
+answer is all that fault injection needs, and a test that changes the world between two pages.
+"""
+
+import socket
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from threading import Condition, Lock, Thread
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from pipelines.sandbox import altura_api, catenis_api, hiro_api
+from pipelines.sandbox.answers import Answer, Exchange
+from pipelines.sandbox.world import ISSUER, World
+
+PROVIDERS = ("altura", "hiro", "catenis")
+ISSUER_SECRET = bytes(range(64)).hex()
+"""The secret that goes with world.ISSUER unless a sandbox is given credentials of its own."""
+
+
+_POLL_SECONDS = 0.01  # how long closing may take; answers do not wait for it
+
+
+class Served(NamedTuple):
+    """One line of the access log."""
+
+    provider: str
+    method: str
+    target: str
+    status: int
+
+
+class Sandbox:
+    """A context manager: entered, it listens; left, its ports are free and its threads are gone.
+
+    `port` is Altura's, with Hiro's and Catenis' the next two; 0 picks free ones. `credentials` are
+    the secrets of Catenis devices. `altura_max_per_page` is a cap that shortens pages in silence.
+
+    Hooks run in the thread of the request, and may sleep, tick the world or keep notes:
+    `before_response(exchange)` may return an Answer to send instead of the API's, or raise
+    ConnectionError to hang up without a word; `after_response(exchange, answer)` runs when the
+    answer is made and not yet sent, so that the next page sees what it changed.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        credentials: Mapping[str, str] | None = None,
+        altura_max_per_page: int | None = None,
+        log_size: int = 10_000,
+    ) -> None:
+        self.world = world
+        self.credentials = dict(credentials or {ISSUER: ISSUER_SECRET})
+        self.altura_max_per_page = altura_max_per_page
+        self.before_response: Callable[[Exchange], Answer | None] | None = None
+        self.after_response: Callable[[Exchange, Answer], None] | None = None
+        self._host = host
+        self._first_port = port
+        self._lock = Lock()
+        self._requests: Counter[str] = Counter()
+        self._log: deque[Served] = deque(maxlen=log_size)
+        self._servers: dict[str, _Server] = {}
+        self._threads: list[Thread] = []
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The base url of each provider, without a slash at its end."""
+        return {
+            provider: f"http://{self._host}:{server.server_port}"
+            for provider, server in self._servers.items()
+        }
+
+    def url(self, provider: str) -> str:
+        return self.urls[provider]
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """How many requests each provider has had; those that a hook answered count too."""
+        with self._lock:
+            return {provider: self._requests[provider] for provider in PROVIDERS}
+
+    @property
+    def log(self) -> list[Served]:
+        """The newest requests that were answered, oldest first."""
+        with self._lock:
+            return list(self._log)
+
+    def start(self) -> None:
+        """Listen; OSError where a port is taken, and then nothing is left listening."""
+        try:
+            for position, provider in enumerate(PROVIDERS):
+                port = self._first_port + position if self._first_port else 0
+                self._servers[provider] = _Server((self._host, port), provider, self)
+        except OSError:
+            self._close_servers()
+            raise
+        for provider, server in self._servers.items():
+            thread = Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+            thread.name = f"sandbox-{provider}"
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Hang up on everybody and free the ports."""
+        if self._threads:
+            with ThreadPoolExecutor(len(PROVIDERS)) as pool:  # each waits for its poll interval
+                for server in self._servers.values():
+                    pool.submit(server.shutdown)
+            for thread in self._threads:
+                thread.join()
+            self._threads.clear()
+        self._close_servers()
+
+    def _close_servers(self) -> None:
+        for server in self._servers.values():
+            server.server_close()
+            server.hang_up()
+        self._servers.clear()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def count(self, provider: str) -> int:
+        """Number a request that has come in, from 1 at each provider."""
+        with self._lock:
+            self._requests[provider] += 1
+            return self._requests[provider]
+
+    def respond(self, exchange: Exchange) -> Answer:
+        """The hooks and the API between them: what to send."""
+        before, after = self.before_response, self.after_response
+        answer = before(exchange) if before else None
+        if answer is None:
+            answer = self._api(exchange)
+        if after:
+            after(exchange, answer)
+        with self._lock:
+            served = Served(exchange.provider, exchange.method, exchange.target, answer.status)
+            self._log.append(served)
+        return answer
+
+    def _api(self, exchange: Exchange) -> Answer:
+        if exchange.provider == "altura":
+            return altura_api.answer(exchange, self.world, self.altura_max_per_page)
+        if exchange.provider == "hiro":
+            return hiro_api.answer(exchange, self.world)
+        return catenis_api.answer(exchange, self.world, self.credentials)
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its open connections: a kept-alive one would outlive the sandbox otherwise."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], provider: str, sandbox: Sandbox) -> None:
+        self.provider = provider
+        self.sandbox = sandbox
+        self._open: set[socket.socket] = set()
+        self._changed = Condition()
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        """Without the look-up of the host's name that HTTPServer makes, which can take seconds."""
+        TCPServer.server_bind(self)
+        host, port = self.socket.getsockname()[:2]
+        self.server_name, self.server_port = str(host), int(port)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def close_request(self, request: Any) -> None:
+        super().close_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def hang_up(self, patience: float = 2.0) -> None:
+        """End every connection and wait for the threads that serve them."""
+        with self._changed:
+            for connection in self._open:
+                _end(connection)
+            self._changed.wait_for(lambda: not self._open, patience)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away, or a hook that hung up, is no news; a mistake of ours is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads a request to its end, and writes head and body with one flush."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    server: _Server
+
+    def do_GET(self) -> None:
+        sandbox, provider = self.server.sandbox, self.server.provider
+        exchange = Exchange(
+            provider=provider,
+            method=self.command,
+            target=self.requestline.split()[1],
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(self.headers.get("content-length", 0))),
+            number=sandbox.count(provider),
+            at=datetime.now(UTC),
+        )
+        answer = sandbox.respond(exchange)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if "content-length" not in {name.lower() for name in answer.headers}:
+            self.send_header("content-length", str(len(answer.body)))
+        if answer.close:
+            self.send_header("connection", "close")  # which also sets self.close_connection
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def version_string(self) -> str:
+        return "sandbox"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: the sandbox keeps its own log."""
+
+
+def _end(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the other side was quicker

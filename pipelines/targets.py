@@ -1,0 +1,157 @@
+"""targets.yaml, as typed targets.
+
+Every mistake in the file is found at once and told with its line, what was found and what is
+expected: whoever edits a list of hundreds of targets should not have to run it once a mistake.
+"""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pipelines.errors import ConfigurationError
+from pipelines.providers import PROVIDERS
+from pipelines.providers.provider import Target, shorten
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is watched at one provider, and when: five cron fields in UTC, None for by hand only."""
+
+    provider: str
+    cron: str | None
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
+class WatchList:
+    """All of targets.yaml. A provider that the file does not mention has no targets."""
+
+    path: Path
+    watches: dict[str, Watch]
+
+    def targets(self) -> Iterator[Target]:
+        for watch in self.watches.values():
+            yield from watch.targets
+
+    def find(self, name: str) -> Target:
+        """The target of that name or label. Raises ConfigurationError with what comes close."""
+        named = {target.name: target for target in self.targets()}
+        labelled = {target.label: target for target in self.targets() if target.label}
+        found = named.get(name) or labelled.get(name)
+        if found:
+            return found
+        close = difflib.get_close_matches(name, [*named, *labelled], n=3, cutoff=0.4)
+        raise ConfigurationError(
+            f"{self.path} has no target {name!r}"
+            + (f"; did you mean {' or '.join(close)}?" if close else "")
+        )
+
+
+def load_targets(path: Path) -> WatchList:
+    """Read targets.yaml. Raises ConfigurationError that lists every mistake with its line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the targets: {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not YAML: {error}") from None
+    reader = _Reader(path, node)
+    watches = reader.watches(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - strings only
+    if reader.mistakes:
+        raise ConfigurationError(
+            f"{len(reader.mistakes)} mistake(s) in the targets:\n" + "\n".join(reader.mistakes)
+        )
+    return WatchList(path, watches)
+
+
+class _Reader:
+    """Turns the file's plain data into targets, collecting mistakes.
+
+    The data is read as text throughout (yaml.BaseLoader): YAML would otherwise make a number of an
+    unquoted 0x… address.
+    """
+
+    def __init__(self, path: Path, node: yaml.Node | None) -> None:
+        self.path = path
+        self.mistakes: list[str] = []
+        self._lines: dict[Location, int] = {}
+        if node is not None:
+            self._locate((), node)
+
+    def _locate(self, at: Location, node: yaml.Node) -> None:
+        self._lines[at] = node.start_mark.line + 1
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self._locate((*at, index), item)
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = (*at, str(key.value))
+                if inner in self._lines:
+                    self.mistake(inner, f"{key.value} is given twice")
+                self._locate(inner, value)
+                self._lines[inner] = key.start_mark.line + 1
+
+    def mistake(self, at: Location, text: str) -> None:
+        known = next(
+            at[:end] for end in range(len(at), -1, -1) if at[:end] in self._lines or not end
+        )
+        self.mistakes.append(f"  {self.path}:{self._lines.get(known, 1)}: {text}")
+
+    def watches(self, data: Any) -> dict[str, Watch]:
+        if not isinstance(data, dict):
+            self.mistake((), f"expected a mapping of providers ({', '.join(PROVIDERS)})")
+            return {}
+        for name in data.keys() - PROVIDERS.keys():
+            self.mistake((name,), f"{name!r} is no provider; there are {', '.join(PROVIDERS)}")
+        return {name: self._watch(name, data[name] or {}) for name in PROVIDERS if name in data}
+
+    def _watch(self, provider: str, data: Any) -> Watch:
+        if not isinstance(data, dict):
+            self.mistake((provider,), "expected cron and targets")
+            return Watch(provider, None, ())
+        for key in data.keys() - {"cron", "targets"}:
+            self.mistake((provider, key), f"unknown key {key!r}; there are cron and targets")
+        cron = data.get("cron") or None
+        if cron is not None and (not isinstance(cron, str) or len(cron.split()) != 5):
+            self.mistake((provider, "cron"), f"cron is {cron!r}, expected five fields")
+        entries = data.get("targets") or []
+        if not isinstance(entries, list):
+            self.mistake((provider, "targets"), "expected a list of targets")
+            return Watch(provider, cron, ())
+        return Watch(provider, cron, tuple(self._targets(provider, entries)))
+
+    def _targets(self, provider: str, entries: list[Any]) -> Iterator[Target]:
+        first_lines: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            at: Location = (provider, "targets", index)
+            target = self._target(provider, at, entry)
+            if target is None:
+                continue
+            if target.name in first_lines:
+                line = first_lines[target.name]
+                self.mistake(at, f"{target.name} is already watched, see line {line}")
+                continue
+            if "..." in target.name:
+                self.mistake(at, f"{target.name} holds '...', which Dagster keeps for ranges")
+                continue
+            first_lines[target.name] = self._lines[at]
+            yield target
+
+    def _target(self, provider: str, at: Location, entry: Any) -> Target | None:
+        try:
+            return PROVIDERS[provider].target_type.model_validate(entry)
+        except ValidationError as error:
+            for mistake in error.errors(include_url=False):
+                field = ".".join(map(str, mistake["loc"]))
+                found = "" if mistake["type"] == "missing" else f", found {mistake['input']!r}"
+                text = f"{field}: {mistake['msg'].removeprefix('Value error, ')}"
+                self.mistake((*at, *mistake["loc"]), text + shorten(found))
+            return None

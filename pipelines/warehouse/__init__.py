@@ -1,0 +1,1 @@
+"""Everything that knows Postgres: the server, the schema, loading and its proofs."""

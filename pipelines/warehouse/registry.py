@@ -1,0 +1,147 @@
+"""Targets, their snapshots and their failures: what is known beside the rows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from pipelines.errors import HeldBack, HoldfastError
+from pipelines.providers.provider import Target
+from pipelines.warehouse.schema import snapshot, walk_failure
+from pipelines.warehouse.schema import target as target_table
+from pipelines.warehouse.text import cut, escape
+
+
+@dataclass(frozen=True)
+class Run:
+    """The tick or the manual run on whose behalf targets are taken. A repeat has the same key."""
+
+    key: str
+    scheduled_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PublishedSnapshot:
+    """A row of `snapshot`. All times are UTC, of the database's clock."""
+
+    snapshot_id: int
+    target_id: int
+    previous_id: int | None
+    run_key: str
+    scheduled_at: datetime | None
+    started_at: datetime
+    snapshot_at: datetime
+    snapshot_until: datetime
+    finished_at: datetime
+    published_at: datetime
+    proof: str
+    rows: int
+    entered: int
+    exited: int
+    increased: int
+    decreased: int
+    reacquired: int
+    profile: int
+    amount_sum: Decimal | None
+    migrated_amount: Decimal | None
+    migrated_unconfirmed: Decimal | None
+    cut_attributes: int
+    walks: int
+    pages: int
+    requests: int
+    seconds: Decimal
+    page_size: int
+    first_tip: str | None
+    last_tip: str | None
+
+    @property
+    def is_first_and_empty(self) -> bool:
+        """Published, but worth a look: a mistyped id looks just like it."""
+        return self.previous_id is None and self.rows == 0
+
+
+def register_target(connection: sa.Connection, target: Target) -> int:
+    """The target's id; a target that is new here is entered."""
+    described = {
+        "subject": target.subject,
+        "options": target.options,
+        "label": escape(target.label) if target.label else None,
+    }
+    statement = insert(target_table).values(provider=target.provider, name=target.name, **described)
+    known = sa.select(target_table.c.target_id).where(
+        target_table.c.name == target.name,
+        target_table.c.label.is_not_distinct_from(described["label"]),
+    )
+    with connection.begin():
+        found = connection.scalar(known)
+        if found is None:
+            found = connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[target_table.c.name], set_=described
+                ).returning(target_table.c.target_id)
+            ).scalar_one()
+    return int(found)
+
+
+def find_published(
+    connection: sa.Connection, target_id: int, run_key: str
+) -> PublishedSnapshot | None:
+    """What this run has already published of this target."""
+    return _one(
+        connection,
+        sa.select(snapshot).where(snapshot.c.target_id == target_id, snapshot.c.run_key == run_key),
+    )
+
+
+def last_published(connection: sa.Connection, target_id: int) -> PublishedSnapshot | None:
+    """The newest snapshot of a target."""
+    return _one(
+        connection,
+        sa.select(snapshot)
+        .where(snapshot.c.target_id == target_id)
+        .order_by(snapshot.c.snapshot_at.desc())
+        .limit(1),
+    )
+
+
+def held_rows(connection: sa.Connection, target_id: int, run_key: str) -> int | None:
+    """How many rows the walk before this run was held back with; None where it was not."""
+    failure = connection.execute(
+        sa.select(walk_failure.c.held_rows, walk_failure.c.failed_at)
+        .where(walk_failure.c.target_id == target_id, walk_failure.c.run_key != run_key)
+        .order_by(walk_failure.c.failed_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if failure is None:
+        return None
+    last = last_published(connection, target_id)
+    if last is not None and last.published_at > failure.failed_at:
+        return None
+    rows: int | None = failure.held_rows
+    return rows
+
+
+def record_failure(
+    connection: sa.Connection, target_id: int, run: Run, error: HoldfastError
+) -> None:
+    """Keep why a target was not published."""
+    with connection.begin():
+        connection.execute(
+            walk_failure.insert().values(
+                target_id=target_id,
+                run_key=run.key,
+                scheduled_at=run.scheduled_at,
+                reason=type(error).__name__,
+                transient=error.transient,
+                message=cut(escape(str(error))),
+                held_rows=error.rows if isinstance(error, HeldBack) else None,
+            )
+        )
+
+
+def _one(connection: sa.Connection, statement: sa.Select[Any]) -> PublishedSnapshot | None:
+    found = connection.execute(statement).mappings().one_or_none()
+    return PublishedSnapshot(**found) if found else None

@@ -1,0 +1,147 @@
+"""The tables, as SQLAlchemy Core sees them.
+
+The migrations under sql/ make them; a test compares the two. Dataset tables are derived from the
+provider's `Dataset`, so that nothing here is particular to a provider.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from pipelines.providers.provider import Column, Dataset
+
+metadata = sa.MetaData()
+
+_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    "text": sa.Text,
+    "numeric": sa.Numeric,
+    "bigint": sa.BigInteger,
+}
+
+
+def _time(name: str, *, nullable: bool = False, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable, **options)
+
+
+target = sa.Table(
+    "target",
+    metadata,
+    sa.Column("target_id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("options", JSONB, nullable=False),
+    sa.Column("label", sa.Text),
+    _time("created_at", server_default=sa.func.now()),
+    _time("retired_at", nullable=True),
+)
+
+snapshot = sa.Table(
+    "snapshot",
+    metadata,
+    sa.Column("snapshot_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("target_id", sa.ForeignKey("target.target_id"), nullable=False),
+    sa.Column("previous_id", sa.ForeignKey("snapshot.snapshot_id")),
+    sa.Column("run_key", sa.Text, nullable=False),
+    _time("scheduled_at", nullable=True),
+    _time("started_at"),
+    _time("snapshot_at"),
+    _time("snapshot_until"),
+    _time("finished_at"),
+    _time("published_at", server_default=sa.func.clock_timestamp()),
+    sa.Column("proof", sa.Text, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("entered", sa.BigInteger, nullable=False),
+    sa.Column("exited", sa.BigInteger, nullable=False),
+    sa.Column("increased", sa.BigInteger, nullable=False),
+    sa.Column("decreased", sa.BigInteger, nullable=False),
+    sa.Column("reacquired", sa.BigInteger, nullable=False),
+    sa.Column("profile", sa.BigInteger, nullable=False),
+    sa.Column("amount_sum", sa.Numeric),
+    sa.Column("migrated_amount", sa.Numeric),
+    sa.Column("migrated_unconfirmed", sa.Numeric),
+    sa.Column("cut_attributes", sa.BigInteger, nullable=False),
+    sa.Column("walks", sa.Integer, nullable=False),
+    sa.Column("pages", sa.Integer, nullable=False),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Numeric, nullable=False),
+    sa.Column("page_size", sa.Integer, nullable=False),
+    sa.Column("first_tip", sa.Text),
+    sa.Column("last_tip", sa.Text),
+)
+
+walk_failure = sa.Table(
+    "walk_failure",
+    metadata,
+    sa.Column("failure_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("target_id", sa.ForeignKey("target.target_id"), nullable=False),
+    sa.Column("run_key", sa.Text, nullable=False),
+    _time("scheduled_at", nullable=True),
+    _time("failed_at", server_default=sa.func.clock_timestamp()),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("transient", sa.Boolean, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("held_rows", sa.BigInteger),
+)
+
+KINDS = ("entered", "exited", "increased", "decreased", "reacquired", "profile")
+"""The kinds of change, each a count in `snapshot`."""
+
+
+@dataclass(frozen=True)
+class DatasetTables:
+    """The tables of one dataset, and the two session temp tables that walks are staged in."""
+
+    current: sa.Table
+    history: sa.Table
+    staging: tuple[sa.Table, sa.Table]
+
+
+@cache
+def dataset_tables(dataset: Dataset) -> DatasetTables:
+    def held() -> list[sa.Column[Any]]:
+        return [
+            sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("key_hash", UUID, primary_key=True),
+            *_columns(dataset),
+            _time("held_since"),
+        ]
+
+    return DatasetTables(
+        current=sa.Table(f"{dataset.name}_current", metadata, *held(), _time("valid_from")),
+        history=sa.Table(
+            f"{dataset.name}_history",
+            metadata,
+            *held(),
+            _time("valid_from", primary_key=True),
+            _time("valid_to"),
+        ),
+        staging=(_staging(dataset, 0), _staging(dataset, 1)),
+    )
+
+
+def analyze(connection: sa.Connection, table: sa.Table) -> None:
+    """Let the planner know what is in a temp table; autovacuum can't see those."""
+    connection.connection.cursor().execute(sql.SQL("analyze {}").format(sql.Identifier(table.name)))
+
+
+def _staging(dataset: Dataset, number: int) -> sa.Table:
+    return sa.Table(
+        f"staging_{number}_{dataset.name}",
+        sa.MetaData(),
+        sa.Column("key_hash", UUID),
+        *_columns(dataset),
+        prefixes=["temporary"],
+        postgresql_on_commit="preserve rows",
+    )
+
+
+def _columns(dataset: Dataset) -> list[sa.Column[Any]]:
+    def column(of: Column) -> sa.Column[Any]:
+        return sa.Column(of.name, _TYPES[of.type])
+
+    return [column(of) for of in dataset.columns]

@@ -1,0 +1,74 @@
+-- Two branches without OR or coalesce, not strict: so that a query on it is planned as one.
+create or replace function hiro_nft_holdings_as_of(moment timestamptz)
+returns table (
+    target_id integer,
+    target text,
+    snapshot_id bigint,
+    snapshot_at timestamptz,
+    key_hash uuid,
+    asset_identifier text,
+    value_hex text,
+    value_repr text,
+    value_type text,
+    token_id numeric,
+    block_height bigint,
+    tx_id text,
+    held_since timestamptz,
+    valid_from timestamptz
+)
+language sql
+stable
+parallel safe
+as $$
+    with answering as (
+        select t.target_id, t.name, s.snapshot_id, s.snapshot_at
+        from target t
+        cross join lateral (
+            select s.snapshot_id, s.snapshot_at
+            from snapshot s
+            where s.target_id = t.target_id and s.snapshot_at <= moment
+            order by s.snapshot_at desc
+            limit 1
+        ) s
+        where t.retired_at is null or t.retired_at > moment
+    )
+    select
+        a.target_id,
+        a.name,
+        a.snapshot_id,
+        a.snapshot_at,
+        c.key_hash,
+        c.asset_identifier,
+        c.value_hex,
+        c.value_repr,
+        c.value_type,
+        c.token_id,
+        c.block_height,
+        c.tx_id,
+        c.held_since,
+        c.valid_from
+    from answering a
+    join hiro_nft_holdings_current c on c.target_id = a.target_id
+    where c.valid_from <= moment
+    union all
+    select
+        a.target_id,
+        a.name,
+        a.snapshot_id,
+        a.snapshot_at,
+        h.key_hash,
+        h.asset_identifier,
+        h.value_hex,
+        h.value_repr,
+        h.value_type,
+        h.token_id,
+        h.block_height,
+        h.tx_id,
+        h.held_since,
+        h.valid_from
+    from answering a
+    join hiro_nft_holdings_history h on h.target_id = a.target_id
+    where h.valid_from <= moment and h.valid_to > moment
+$$;
+
+comment on function hiro_nft_holdings_as_of(timestamptz) is 'Non-fungible tokens held by each watched Stacks principal, as known at a moment, with the snapshot that answers (none: no snapshot that old).';
