@@ -19,6 +19,8 @@ happened, to which provider, target and page, and what to do.
     ├── HeldBack                    proven, but so different that a later walk has to agree
     ├── Superseded                  a walk that began later was published first
     ├── TargetBusy             (t)  another process publishes the same target
+    ├── Cancelled              (t)  the run was ended from outside
+    ├── Unexpected                  a mistake in Holdfast itself
     ├── WarehouseUnreachable   (t)  no connection to Postgres, or it was lost
     └── WarehouseRefused            Postgres does not accept what it was given
 
@@ -119,6 +121,16 @@ class TargetBusy(HoldfastError):
     """Another process holds this target's lock."""
 
     transient = True
+
+
+class Cancelled(HoldfastError):
+    """The run was ended from outside while the target was under way."""
+
+    transient = True
+
+
+class Unexpected(HoldfastError):
+    """A mistake in Holdfast itself; it ends its target only."""
 
 
 class WarehouseUnreachable(HoldfastError):

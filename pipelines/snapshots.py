@@ -7,13 +7,14 @@ is kept in `walk_failure`.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from decimal import Decimal
 
 import sqlalchemy as sa
 
-from pipelines.errors import HoldfastError, TornWalk
+from pipelines.errors import HoldfastError, TornWalk, Unexpected
 from pipelines.extract import proof
 from pipelines.extract.http import Client
 from pipelines.extract.proof import Claim, Collect
@@ -57,6 +58,14 @@ class Taken:
     repeated: bool
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A target that was not published, and why."""
+
+    target: Target
+    error: HoldfastError
+
+
 def take_snapshot(
     target: Target,
     client: Client,
@@ -98,6 +107,55 @@ def take_snapshot(
             _keep_failure(warehouse, target_id, run, error)
         raise
     return Taken(target, snapshot, repeated=False)
+
+
+def take_snapshots(
+    targets: Sequence[Target],
+    client: Client,
+    warehouse: Warehouse,
+    run: Run,
+    *,
+    accept_empty: bool = False,
+    on_progress: OnProgress = lambda _: None,
+) -> Iterator[Taken | Failed]:
+    """Take many targets of one provider, several at once, yielding each as it ends.
+
+    One that fails takes no other down. A caller that stops iterating ends the rest.
+    """
+    with ThreadPoolExecutor(client.settings.concurrency, client.provider.name) as threads:
+        futures = {
+            threads.submit(
+                take_snapshot,
+                target,
+                client,
+                warehouse,
+                run,
+                accept_empty=accept_empty,
+                on_progress=on_progress,
+            ): target
+            for target in targets
+        }
+        try:
+            for future in as_completed(futures):
+                yield _outcome(futures[future], future)
+        except BaseException:
+            client.cancel()
+            threads.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _outcome(target: Target, future: Future[Taken]) -> Taken | Failed:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, HoldfastError):
+        return Failed(target, error)
+    logger.error("%s failed unexpectedly", target.name, exc_info=error)
+    unexpected = Unexpected(
+        f"{type(error).__name__}, a mistake in Holdfast; the log has the details",
+        where=target.name,
+    )
+    return Failed(target, unexpected)
 
 
 def _keep_failure(warehouse: Warehouse, target_id: int, run: Run, error: HoldfastError) -> None:

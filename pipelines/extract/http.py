@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from pipelines.errors import MalformedAnswer, ProviderError, RequestRefused, Unreachable
+from pipelines.errors import Cancelled, MalformedAnswer, ProviderError, RequestRefused, Unreachable
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
 from pipelines.providers.provider import Outgoing, PageRequest, Provider, ProviderSettings
@@ -77,14 +77,12 @@ class Client:
         self,
         provider: Provider,
         settings: ProviderSettings,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.provider = provider
         self.settings = settings
+        self._cancelled = threading.Event()
         self.ahead = ThreadPoolExecutor(settings.concurrency, f"{provider.name}-pages")
-        self._sleep = sleep
-        self._budget = RequestBudget(settings.requests_per_minute, sleep=sleep)
+        self._budget = RequestBudget(settings.requests_per_minute, sleep=self._sleep)
         self._in_flight = threading.Semaphore(settings.concurrency)
         self._auth = _Auth(provider, settings)
         self._session = requests.Session()
@@ -109,8 +107,17 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.cancel()
         self.ahead.shutdown(wait=True, cancel_futures=True)
         self._session.close()
+
+    def cancel(self) -> None:
+        """End every wait and let no further request out: threads that fetch raise Cancelled."""
+        self._cancelled.set()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._cancelled.wait(seconds):
+            raise Cancelled("the run was ended before the target was complete")
 
     def get(self, request: PageRequest, on_try: Callable[[], None]) -> Answer:
         """Fetch one page, trying again as long as that can help; `on_try` counts what it costs.
@@ -121,6 +128,7 @@ class Client:
         attempt = 0
         while True:
             attempt += 1
+            self._sleep(0)
             self._budget.spend()
             on_try()
             try:

@@ -234,7 +234,7 @@ def _capability(account: Account, program: Path, data: Path) -> int | None:
         return CAP_DAC_READ_SEARCH
     if held >> CAP_DAC_OVERRIDE & 1:
         return CAP_DAC_OVERRIDE
-    blocked = program if not (executable and account.can_reach(program)) else data
+    blocked = program if not (executable and account.can_reach(program)) else data.parent
     raise EmbeddedPostgresError(
         f"Postgres refuses to run as root, and the user {account.name}, who would run it instead,"
         f" may not enter a folder above {blocked} or use it. Move the project to a folder that"

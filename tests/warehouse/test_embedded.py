@@ -45,6 +45,23 @@ def start(home: Path, postgres_binaries: Path | None) -> Start:
     return lambda: embedded.start(home, binaries=postgres_binaries)
 
 
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("shared")
+    path.chmod(0o700)
+    yield path
+    embedded.stop(path)
+
+
+@pytest.fixture(scope="module")
+def shared(shared_home: Path, postgres_binaries: Path | None) -> EmbeddedServer:
+    """One server for the tests that only look; started where the caller's settings mislead."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"TZ": "Asia/Tokyo", "PGPORT": "1", "PGHOSTADDR": "192.0.2.1"}.items():
+            patch.setenv(name, value)
+        return embedded.start(shared_home, binaries=postgres_binaries)
+
+
 def processes_on(home: Path) -> list[int]:
     """The pids of all processes that have the data directory of `home` as an argument."""
     data = str(home.resolve() / "postgres" / "data")
@@ -97,16 +114,19 @@ class TestStarting:
         assert second.url == first.url, "a dashboard would have to be told"
         assert second.pid != first.pid
 
-    def test_a_second_start_attaches_to_the_running_server(self, home: Path, start: Start) -> None:
-        assert start() == start() == embedded.status(home)
+    def test_a_second_start_attaches_to_the_running_server(
+        self, shared_home: Path, shared: EmbeddedServer
+    ) -> None:
+        assert embedded.start(shared_home) == shared == embedded.status(shared_home)
 
-    def test_a_server_without_a_free_connection_is_attached_to(self, start: Start) -> None:
-        server = start()
+    def test_a_server_without_a_free_connection_is_attached_to(
+        self, shared_home: Path, shared: EmbeddedServer
+    ) -> None:
         with ExitStack() as stack:
             with suppress(psycopg.OperationalError):
                 for _ in range(60):
-                    stack.enter_context(connect(server))
-            assert start().pid == server.pid
+                    stack.enter_context(connect(shared))
+            assert embedded.start(shared_home).pid == shared.pid
 
     def test_nothing_runs_and_nothing_is_made_before_a_start(self, home: Path) -> None:
         assert embedded.status(home) is None
@@ -129,47 +149,41 @@ class TestStarting:
         assert server.port != port
         assert fetch(server, "select 1") == 1
 
-    def test_the_server_says_utc_and_utf8_whatever_the_machine_says(
-        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    def test_the_server_says_utc_and_utf8_whatever_the_caller_says(
+        self, shared: EmbeddedServer
     ) -> None:
-        monkeypatch.setenv("TZ", "Asia/Tokyo")
-        monkeypatch.setenv("LC_ALL", "C")
-        monkeypatch.setenv("PGPORT", "1")
-        server = start()
-        assert fetch(server, "show timezone") == "UTC"
-        assert fetch(server, "show server_encoding") == "UTF8"
+        assert fetch(shared, "show timezone") == "UTC"
+        assert fetch(shared, "show server_encoding") == "UTF8"
 
 
 class TestWhoMayConnect:
-    def test_it_listens_on_the_loopback_address_alone(self, start: Start) -> None:
-        server = start()
-        sockets = psutil.Process(server.pid).net_connections(kind="all")
-        assert [held.laddr for held in sockets] == [("127.0.0.1", server.port)]
+    def test_it_listens_on_the_loopback_address_alone(self, shared: EmbeddedServer) -> None:
+        sockets = psutil.Process(shared.pid).net_connections(kind="all")
+        assert [held.laddr for held in sockets] == [("127.0.0.1", shared.port)]
 
-    def test_a_wrong_password_is_refused(self, start: Start) -> None:
+    def test_a_wrong_password_is_refused(self, shared: EmbeddedServer) -> None:
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            connect(start(), password="wrong")
+            connect(shared, password="wrong")
 
-    def test_the_role_owns_its_database_and_is_no_superuser(self, start: Start) -> None:
-        server = start()
+    def test_the_role_owns_its_database_and_is_no_superuser(self, shared: EmbeddedServer) -> None:
         rights = "rolsuper, rolcreatedb, rolcreaterole, rolreplication"
         query = f"select array[{rights}] from pg_roles where rolname = current_user"
-        assert fetch(server, query) == [False, False, False, False]
+        assert fetch(shared, query) == [False, False, False, False]
         query = "select datdba::regrole::text from pg_database where datname = current_database()"
-        assert fetch(server, query) == "holdfast"
+        assert fetch(shared, query) == "holdfast"
 
-    def test_passwords_are_nowhere_but_in_their_files(self, home: Path, start: Start) -> None:
-        server = start()
-        files = [home / "postgres" / name for name in ("password", "superuser-password")]
+    def test_passwords_are_nowhere_but_in_their_files(
+        self, shared_home: Path, shared: EmbeddedServer
+    ) -> None:
+        files = [shared_home / "postgres" / name for name in ("password", "superuser-password")]
         assert [path.stat().st_mode & 0o777 for path in files] == [0o600, 0o600]
         assert [path.stat().st_uid for path in files] == [os.geteuid(), os.geteuid()]
-        commands = [process.cmdline() for process in psutil.Process(server.pid).children()]
-        commands.append(psutil.Process(server.pid).cmdline())
-        log = (home / "postgres" / "log").read_text()
+        commands = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+        log = (shared_home / "postgres" / "log").read_text()
         for secret in (path.read_text() for path in files):
             assert len(secret) >= 32
-            assert secret not in repr(server) + repr(commands) + log
-        assert not list((home / "postgres").glob("initdb-password*"))
+            assert secret not in repr(shared) + repr(commands) + log
+        assert not list((shared_home / "postgres").glob("initdb-password*"))
 
     def test_a_lost_password_is_replaced_while_the_server_runs(
         self, home: Path, start: Start
@@ -193,15 +207,14 @@ class TestHealing:
         assert embedded.status(home) is None
         assert fetch(start(), "select answer from kept") == 42
 
-    @pytest.mark.parametrize("content", ["{other}\n/somewhere\n1\n1\n", ""])
     def test_a_pid_file_that_means_no_server_does_not_stop_a_start(
-        self, home: Path, start: Start, content: str
+        self, home: Path, start: Start
     ) -> None:
-        kill(start().pid)
-        pid_file = home / "postgres" / "data" / "postmaster.pid"
-        pid_file.write_text(content.format(other=os.getpid()))
-        assert embedded.status(home) is None
-        assert not embedded.stop(home)
+        for content in (f"{os.getpid()}\n/somewhere\n1\n1\n", ""):
+            kill(start().pid)
+            (home / "postgres" / "data" / "postmaster.pid").write_text(content)
+            assert embedded.status(home) is None
+            assert not embedded.stop(home)
         assert fetch(start(), "select 1") == 1
 
     def test_a_half_made_data_directory_is_made_anew(self, home: Path, start: Start) -> None:
@@ -221,6 +234,11 @@ class TestHealing:
             moved.rename(home)
 
 
+def pretend_data(home: Path, version: int) -> None:
+    (home / "postgres" / "data").mkdir(parents=True)
+    (home / "postgres" / "data" / "PG_VERSION").write_text(f"{version}\n")
+
+
 class TestMessages:
     def test_a_start_that_fails_quotes_the_log(self, home: Path, start: Start) -> None:
         start()
@@ -233,9 +251,7 @@ class TestMessages:
         assert str(home / "postgres" / "log") in str(caught.value)
 
     def test_a_lost_superuser_password_is_named(self, home: Path, start: Start) -> None:
-        start()
-        embedded.stop(home)
-        (home / "postgres" / "superuser-password").unlink()
+        pretend_data(home, version=18)
         with pytest.raises(EmbeddedPostgresError, match=r"superuser-password is gone.*restore"):
             start()
 
@@ -246,9 +262,8 @@ class TestMessages:
     def test_programs_of_another_version_than_the_data_are_refused(
         self, home: Path, start: Start
     ) -> None:
-        start()
-        embedded.stop(home)
-        (home / "postgres" / "data" / "PG_VERSION").write_text("14\n")
+        pretend_data(home, version=14)
+        (home / "postgres" / "superuser-password").touch()
         with pytest.raises(EmbeddedPostgresError, match="version 14, as the data was written by"):
             start()
 
@@ -272,10 +287,12 @@ class TestUsers:
         assert before == [(path, path.stat().st_mode, path.stat().st_uid) for path, *_ in before]
 
     @needs_root
-    def test_root_gives_the_server_to_another_user(self, home: Path, start: Start) -> None:
-        process = psutil.Process(start().pid)
-        assert 0 not in process.uids()
-        assert process.uids().real == (home / "postgres" / "data").stat().st_uid
+    def test_root_gives_the_server_to_another_user(
+        self, shared_home: Path, shared: EmbeddedServer
+    ) -> None:
+        users = psutil.Process(shared.pid).uids()
+        assert 0 not in users
+        assert users.real == (shared_home / "postgres" / "data").stat().st_uid
 
     @needs_root
     def test_root_works_for_the_owner_of_the_project(self, home: Path, start: Start) -> None:
@@ -303,10 +320,9 @@ class TestUsers:
     @needs_root
     @needs_linux
     def test_a_closed_folder_takes_the_capability_to_read_and_no_other(
-        self, start: Start, tmp_path: Path
+        self, shared: EmbeddedServer
     ) -> None:
-        tmp_path.chmod(0o700)
-        assert capabilities(start().pid) == 1 << postgres_host.CAP_DAC_READ_SEARCH
+        assert capabilities(shared.pid) == 1 << postgres_host.CAP_DAC_READ_SEARCH
 
     @needs_root
     @needs_linux

@@ -1,0 +1,19 @@
+"""Results of the queries under sql/queries as pandas frames.
+
+Amounts stay Decimal and times stay aware: frames are for people and checks, and a float would
+round what a token contract holds.
+"""
+
+import pandas as pd
+import sqlalchemy as sa
+
+from pipelines.settings import ROOT
+
+QUERIES = ROOT / "sql" / "queries"
+
+
+def query(connection: sa.Connection, name: str, **parameters: object) -> pd.DataFrame:
+    """The result of sql/queries/<name>.sql, one column for each of its columns, dtype object."""
+    statement = sa.text((QUERIES / f"{name}.sql").read_text(encoding="utf-8"))
+    result = connection.execute(statement, parameters)
+    return pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)

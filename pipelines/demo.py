@@ -1,0 +1,177 @@
+"""The demo: the real pipeline on the sandbox's world, round after round, and what changed.
+
+It has a home of its own under the project's, with its own Postgres and Dagster storage, so that
+nothing of it is ever mixed with real targets. The world goes on where the last demo left it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.analysis.frames import query
+from pipelines.analysis.tables import frame_table, snapshots_table
+from pipelines.orchestration.build import build_definitions
+from pipelines.orchestration.schedules import job_name, partition_range, run_config
+from pipelines.providers import PROVIDERS
+from pipelines.providers.provider import Target
+from pipelines.runtime import Runtime
+from pipelines.sandbox.live import Clockwork
+from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
+from pipelines.sandbox.world import ISSUER, World
+from pipelines.settings import ROOT, Settings
+from pipelines.snapshots import Taken
+from pipelines.targets import WatchList, load_targets
+from pipelines.warehouse.registry import find_published, register_target
+
+ROUNDS = 3
+SECONDS_A_TICK = 0.3
+REQUESTS_PER_MINUTE = 60_000
+TARGETS = ROOT / "targets.demo.yaml"
+SILENT = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+QUESTION = "select * from altura_item_holders_as_of(now()) order by balance desc limit 5"
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The settings of the demo: its own server, home and targets, whatever the environment says."""
+    return settings.model_copy(
+        update={
+            "database_url": None,
+            "holdfast_home": settings.holdfast_home / "demo",
+            "holdfast_targets": TARGETS,
+        }
+    )
+
+
+def demo_runtime(settings: Settings, urls: dict[str, str]) -> Runtime:
+    """The demo's runtime for a sandbox at those URLs; no variable of a provider is read."""
+    credentials: dict[str, dict[str, Any]] = {
+        "catenis": {"device_id": ISSUER, "api_secret": SecretStr(ISSUER_SECRET)}
+    }
+    providers = {
+        name: provider.settings_type(
+            _env_prefix="HOLDFAST_DEMO_",
+            base_url=urls[name],
+            requests_per_minute=REQUESTS_PER_MINUTE,
+            **credentials.get(name, {}),
+        )
+        for name, provider in PROVIDERS.items()
+    }
+    return Runtime(demo_settings(settings), providers)
+
+
+@contextmanager
+def living_sandbox(home: Path) -> Iterator[Sandbox]:
+    """A sandbox whose world moves, from where the last one of this home stopped."""
+    world = World()
+    kept = home / "world_height"
+    begun = world.tip.height
+    if kept.exists():
+        world.tick(max(0, int(kept.read_text()) - begun))
+    with Sandbox(world) as sandbox:
+        try:
+            with Clockwork(world, SECONDS_A_TICK):
+                yield sandbox
+        finally:
+            home.mkdir(parents=True, exist_ok=True)
+            kept.write_text(f"{world.tip.height}\n")
+
+
+def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool:
+    """Take `rounds` snapshots of every demo target and show them. Returns whether all succeeded."""
+    home = demo_settings(settings).holdfast_home
+    watched = load_targets(TARGETS)
+    with living_sandbox(home) as sandbox:
+        runtime = demo_runtime(settings, sandbox.urls)
+        console.print(f"Sandbox: {len(list(watched.targets()))} targets of three providers on")
+        for name, url in sandbox.urls.items():
+            console.print(f"  {url}  {PROVIDERS[name].title}")
+        with runtime.open_warehouse() as warehouse:
+            console.print(f"Postgres: {warehouse.place}")
+        succeeded = True
+        with dg.DagsterInstance.local_temp(
+            str(_made(home / "dagster")), overrides=SILENT
+        ) as instance:
+            for number in range(1, rounds + 1):
+                if number > 1:
+                    time.sleep(SECONDS_A_TICK)
+                succeeded &= _round(number, watched, runtime, instance, console)
+    _show_changes(runtime, console)
+    _show_next(home, console)
+    return succeeded
+
+
+def _round(
+    number: int,
+    watched: WatchList,
+    runtime: Runtime,
+    instance: dg.DagsterInstance,
+    console: Console,
+) -> bool:
+    definitions = build_definitions(watched, runtime)
+    taken: list[Taken] = []
+    failed: list[str] = []
+    for name, watch in watched.watches.items():
+        with console.status(f"Round {number}: {PROVIDERS[name].title} …"):
+            names = [target.name for target in watch.targets]
+            result = definitions.resolve_job_def(job_name(PROVIDERS[name])).execute_in_process(
+                run_config={**run_config(PROVIDERS[name], names), **QUIET},
+                tags=partition_range(names),
+                instance=instance,
+                raise_on_error=False,
+            )
+        taken += _published(runtime, watch.targets, f"run {result.run_id}")
+        if not result.success:
+            failed += [str(event.message) for event in result.all_events if event.is_failure]
+    console.print(snapshots_table(taken, f"Round {number}: {len(taken)} snapshots published"))
+    for message in failed:
+        console.print(message, style="red", markup=False, highlight=False)
+    return not failed
+
+
+def _published(runtime: Runtime, targets: tuple[Target, ...], run_key: str) -> list[Taken]:
+    with runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
+        taken = []
+        for target in targets:
+            target_id = register_target(connection, target)
+            with connection.begin():
+                snapshot = find_published(connection, target_id, run_key)
+            if snapshot:
+                taken.append(Taken(target, snapshot, repeated=False))
+        return taken
+
+
+def _show_changes(runtime: Runtime, console: Console) -> None:
+    with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
+        latest = query(connection, "movements", each=1)
+        stored = query(connection, "storage")
+    console.print(frame_table(latest, "Who entered and who left: the latest of each (UTC)"))
+    console.print(frame_table(stored, "What the history costs: what changed, not what exists"))
+
+
+def _show_next(home: Path, console: Console) -> None:
+    command = ".venv/bin/holdfast --demo"
+    steps = Table.grid(padding=(0, 2))
+    steps.add_row("How each target is:", f"{command} status")
+    steps.add_row("Who lost some:", f"{command} changes --change decreased")
+    steps.add_row("Ask in SQL:", f"{command} postgres psql -c '{QUESTION}'")
+    console.print("[bold]Three things to try next[/bold]")
+    console.print(steps, soft_wrap=True)
+    console.print(
+        f"\nThe demo's Postgres still runs; its data is in {home}.\n"
+        f"Stop it with: {command} postgres stop",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

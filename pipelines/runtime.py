@@ -1,0 +1,63 @@
+"""Opens what a run needs from the settings: the warehouse, and a provider's client.
+
+Without DATABASE_URL the project's own server is started, or joined, and migrated; a database that
+was given is only checked, since who loads it need not own it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from pipelines.extract.http import Client
+from pipelines.providers import PROVIDERS
+from pipelines.providers.provider import ProviderSettings
+from pipelines.settings import Settings, load_provider_settings, load_settings
+from pipelines.warehouse import embedded
+from pipelines.warehouse.migrate import check_schema, migrate
+from pipelines.warehouse.postgres import Warehouse
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The settings, and what is opened from them."""
+
+    settings: Settings
+    providers: Mapping[str, ProviderSettings]
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Raises ConfigurationError naming each variable that can't be used."""
+        return cls(load_settings(), {name: load_provider_settings(name) for name in PROVIDERS})
+
+    def database_url(self) -> str:
+        """The URL to connect to; starts the project's own server where none is given."""
+        if self.settings.database_url:
+            return self.settings.database_url.get_secret_value()
+        home, binaries = self.settings.holdfast_home, self.settings.holdfast_postgres_bin
+        return embedded.start(home, binaries=binaries).url
+
+    @contextmanager
+    def open_warehouse(self, *, connections: int = 5) -> Iterator[Warehouse]:
+        """The warehouse, at the schema of this version, with that many connections at once.
+
+        Raises WarehouseUnreachable, SchemaNotReady, EmbeddedPostgresError.
+        """
+        url = self.database_url()
+        with Warehouse(url, connections=connections) as warehouse:
+            if self.settings.own_server:
+                migrate(url)
+            else:
+                with warehouse.transaction() as connection:
+                    check_schema(connection)
+            yield warehouse
+
+    @contextmanager
+    def opened(self, provider: str) -> Iterator[tuple[Client, Warehouse]]:
+        """One provider's client, and the warehouse with a connection for each of its threads."""
+        settings = self.providers[provider]
+        with (
+            Client(PROVIDERS[provider], settings) as client,
+            self.open_warehouse(connections=settings.concurrency) as warehouse,
+        ):
+            yield client, warehouse

@@ -1,0 +1,16 @@
+-- The latest changes, newest first. Parameters: target (name or label; null: all), change (null: all
+-- kinds), limit.
+select
+    c.changed_until as seen_at,
+    coalesce(t.label, t.name) as target,
+    c.change,
+    case when c.provider = 'hiro' then c.asset else c.holder end as what,
+    c.token,
+    c.amount_before,
+    c.amount_after
+from positions_changes c
+join target t using (target_id)
+where (cast(:target as text) is null or :target in (t.name, t.label))
+    and (cast(:change as text) is null or c.change = :change)
+order by c.changed_until desc, t.name, c.change, c.holder, c.asset, c.token
+limit :limit;

@@ -1,0 +1,20 @@
+-- Who entered and who left, the latest of each target and kind. Parameter: each (how many of them).
+select seen_at, target, change, what, token, amount
+from (
+    select
+        c.changed_until as seen_at,
+        coalesce(t.label, t.name) as target,
+        c.change,
+        case when c.provider = 'hiro' then c.asset else c.holder end as what,
+        c.token,
+        coalesce(c.amount_after, c.amount_before) as amount,
+        row_number() over (
+            partition by c.target_id, c.change
+            order by c.changed_until desc, c.holder, c.asset, c.token
+        ) as place
+    from positions_changes c
+    join target t using (target_id)
+    where c.change in ('entered', 'exited', 'reacquired')
+) latest
+where place <= :each
+order by target, change, place;
