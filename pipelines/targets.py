@@ -59,15 +59,17 @@ def load_targets(path: Path) -> WatchList:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.BaseLoader)
+        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - strings only
     except OSError as error:
         raise ConfigurationError(f"cannot read the targets: {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not YAML: {error}") from None
-    reader = _Reader(path, node)
-    watches = reader.watches(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - strings only
+    reader = _Reader(node)
+    watches = reader.watches(data)
     if reader.mistakes:
         raise ConfigurationError(
-            f"{len(reader.mistakes)} mistake(s) in the targets:\n" + "\n".join(reader.mistakes)
+            f"{len(reader.mistakes)} mistake(s) in the targets:\n"
+            + "\n".join(f"  {path}:{line}: {text}" for line, text in sorted(reader.mistakes))
         )
     return WatchList(path, watches)
 
@@ -79,9 +81,8 @@ class _Reader:
     unquoted 0x… address.
     """
 
-    def __init__(self, path: Path, node: yaml.Node | None) -> None:
-        self.path = path
-        self.mistakes: list[str] = []
+    def __init__(self, node: yaml.Node | None) -> None:
+        self.mistakes: list[tuple[int, str]] = []
         self._lines: dict[Location, int] = {}
         if node is not None:
             self._locate((), node)
@@ -103,7 +104,7 @@ class _Reader:
         known = next(
             at[:end] for end in range(len(at), -1, -1) if at[:end] in self._lines or not end
         )
-        self.mistakes.append(f"  {self.path}:{self._lines.get(known, 1)}: {text}")
+        self.mistakes.append((self._lines.get(known, 1), text))
 
     def watches(self, data: Any) -> dict[str, Watch]:
         if not isinstance(data, dict):
@@ -150,7 +151,7 @@ class _Reader:
             return PROVIDERS[provider].target_type.model_validate(entry)
         except ValidationError as error:
             for mistake in error.errors(include_url=False):
-                field = ".".join(map(str, mistake["loc"]))
+                field = ".".join(map(str, mistake["loc"])) or "the target"
                 found = "" if mistake["type"] == "missing" else f", found {mistake['input']!r}"
                 text = f"{field}: {mistake['msg'].removeprefix('Value error, ')}"
                 self.mistake((*at, *mistake["loc"]), text + shorten(found))

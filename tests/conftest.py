@@ -1,4 +1,5 @@
-"""What many tests need: a real Postgres, and a database of one's own on it.
+"""What many tests need: a real Postgres with a database of one's own on it, a sandbox, and the
+pipeline between the two.
 
 The server is DATABASE_URL's where that is set (its role must be allowed to create databases), else
 one that starts for the session and dies with it.
@@ -7,14 +8,32 @@ one that starts for the session and dies with it.
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
+from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
+from pipelines.demo import demo_runtime
+from pipelines.extract.http import Client
+from pipelines.providers import PROVIDERS
+from pipelines.providers.altura import AlturaItem
+from pipelines.providers.catenis import CatenisAsset
+from pipelines.providers.hiro import HiroPrincipal
+from pipelines.providers.provider import Target
+from pipelines.runtime import Runtime
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.world import EMPTY, World
+from pipelines.settings import Settings
+from pipelines.snapshots import take_snapshot
 from pipelines.warehouse.embedded import throwaway
+from pipelines.warehouse.postgres import Warehouse
+from pipelines.warehouse.registry import PublishedSnapshot, Run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -108,3 +127,82 @@ def _execute(server: URL, statement: sql.Composed) -> None:
     plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(statement)
+
+
+class Pipeline:
+    """The real pipeline over the sandbox and a database: takes snapshots, asks SQL."""
+
+    def __init__(self, runtime: Runtime, world: World, stack: ExitStack) -> None:
+        self.runtime = runtime
+        self.world = world
+        self.warehouse: Warehouse = stack.enter_context(runtime.open_warehouse())
+        self._stack = stack
+        self._clients: dict[str, Client] = {}
+        self._runs = itertools.count(1)
+
+    def client(self, provider: str, **settings: Any) -> Client:
+        """The provider's client; with `settings`, one of its own that has those changed."""
+        known = self.runtime.providers[provider]
+        if settings:
+            changed = known.model_copy(update=settings)
+            return self._stack.enter_context(Client(PROVIDERS[provider], changed))
+        if provider not in self._clients:
+            self._clients[provider] = self._stack.enter_context(Client(PROVIDERS[provider], known))
+        return self._clients[provider]
+
+    def target(self, key: str, **options: Any) -> Target:
+        """The target of a key of the world, such as hiro:SP…."""
+        provider, _, subject = key.partition(":")
+        if provider == "altura":
+            address, _, token_id = subject.partition("/")
+            return AlturaItem(address=address, token_id=token_id, **options)
+        if provider == "hiro":
+            return HiroPrincipal(principal=subject, **options)
+        return CatenisAsset(asset_id=subject, **options)
+
+    def take(
+        self, target: Target | str, *, run: str | None = None, **settings: Any
+    ) -> PublishedSnapshot:
+        """Take and publish a snapshot, in a run of its own unless one is named."""
+        if isinstance(target, str):
+            target = self.target(target)
+        accept_empty = settings.pop("accept_empty", False)
+        client = self.client(target.provider, **settings)
+        run_of = Run(run or f"test {next(self._runs)}")
+        return take_snapshot(
+            target, client, self.warehouse, run_of, accept_empty=accept_empty
+        ).snapshot
+
+    def sql(self, statement: str, **parameters: Any) -> list[Any]:
+        """The rows of a query, in a transaction of its own."""
+        with self.warehouse.transaction() as connection:
+            result = connection.execute(sa.text(statement), parameters)
+            return list(result.all()) if result.returns_rows else []
+
+
+@pytest.fixture
+def world() -> World:
+    """A world without targets: a test adds what it needs."""
+    return World(size=EMPTY)
+
+
+@pytest.fixture
+def sandbox(world: World) -> Iterator[Sandbox]:
+    with Sandbox(world) as running:
+        yield running
+
+
+@pytest.fixture
+def runtime(sandbox: Sandbox, database_url: str, tmp_path: Path) -> Runtime:
+    """What a run needs, pointed at the sandbox and at a migrated database of the test's own."""
+    made = demo_runtime(Settings(_env_file=None), sandbox.urls)
+    settings = made.settings.model_copy(
+        update={"database_url": SecretStr(database_url), "holdfast_home": tmp_path}
+    )
+    return Runtime(settings, made.providers)
+
+
+@pytest.fixture
+def pipeline(runtime: Runtime, world: World) -> Iterator[Pipeline]:
+    with ExitStack() as stack:
+        yield Pipeline(runtime, world, stack)

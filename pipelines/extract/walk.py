@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pipelines.errors import HoldfastError, TornWalk
 from pipelines.extract.http import Client
 from pipelines.extract.proof import link, short_page
-from pipelines.providers.provider import Page, Target
+from pipelines.providers.provider import Page, Row, Target
 
 logger = logging.getLogger(__name__)
 
@@ -87,10 +87,12 @@ class Fetcher:
 def forward(fetch: Fetch, limit: int, *, may_be_capped: bool = False) -> Iterator[Fetched]:
     """Pages of `limit` rows from position 0 until the provider's own end.
 
-    Raises TornWalk for a page that is short before the end or whose total is not the first one's;
-    PageCapped where `may_be_capped` and the first page is short.
+    Raises TornWalk for a page that is short before the end, that repeats an earlier one (a walk
+    would never end otherwise) or whose total is not the first one's; PageCapped where
+    `may_be_capped` and the first page is short.
     """
     first = fetched = fetch(0, limit)
+    begins: set[Row] = set()
     while True:
         page = fetched.page
         _refuse_cached(fetched)
@@ -99,9 +101,10 @@ def forward(fetch: Fetch, limit: int, *, may_be_capped: bool = False) -> Iterato
         if not page.last and len(page.rows) < limit:
             if may_be_capped and page.start == 0 and page.rows:
                 raise PageCapped(len(page.rows))
-            raise TornWalk(
-                f"{len(page.rows)} rows at {page.start}, a full page of {limit} expected"
-            )
+            raise TornWalk(short_page(page))
+        if page.rows and page.rows[0] in begins:
+            raise TornWalk(f"the rows at {page.start} were given before, as the start of a page")
+        begins.update(page.rows[:1])
         yield fetched
         if page.last:
             return

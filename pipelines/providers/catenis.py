@@ -154,9 +154,10 @@ def explain(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErr
 
 def _detail(body: bytes) -> str:
     try:
-        return shorten(msgspec.json.decode(body, type=_Error).message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        error = msgspec.json.decode(body, type=_Error)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return excerpt(body)
+    return shorten(error.message) or excerpt(body)
 
 
 CATENIS = Provider(

@@ -5,6 +5,7 @@ whole value is checked, with bounds on its depth and without recursion. The form
 a type byte, then its content; lengths and counts are unsigned 32-bit, big-endian.
 """
 
+import re
 from dataclasses import dataclass
 
 from pipelines.errors import MalformedAnswer
@@ -33,6 +34,9 @@ _NAMES = {
     _ASCII: "string_ascii",
     _UTF8: "string_utf8",
 }
+_HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
+"""One spelling only, since the text is the token's key: two spellings would be two tokens."""
+
 _INTEGER_BYTES = 16
 _PRINCIPAL_BYTES = 21
 
@@ -50,14 +54,12 @@ def parse(value_hex: str) -> ClarityValue:
 
     Raises MalformedAnswer saying at which byte the value is not Clarity.
     """
-    if not value_hex.startswith("0x"):
-        raise MalformedAnswer(f"a Clarity value begins with 0x, not {shorten(value_hex, 20)!r}")
-    try:
-        data = bytes.fromhex(value_hex[2:])
-    except ValueError as error:
+    if not _HEX.fullmatch(value_hex):
         raise MalformedAnswer(
-            f"a Clarity value is not hexadecimal ({error}): {shorten(value_hex, 40)!r}"
-        ) from None
+            "a Clarity value is 0x and pairs of lower-case hexadecimal digits,"
+            f" not {shorten(value_hex, 40)!r}"
+        )
+    data = bytes.fromhex(value_hex[2:])
     reader = _Reader(data)
     _skip_value(reader)
     if reader.position != len(data):

@@ -177,7 +177,7 @@ def _row(target: HiroPrincipal, index: int, holding: _Holding) -> Row:
     try:
         value = clarity.parse(holding.value.hex)
     except MalformedAnswer as error:
-        raise error.located(f"{path}.value.hex") from None
+        raise MalformedAnswer(f"{path}.value.hex: {error.message}") from None
     return (
         identifier,
         holding.value.hex,
@@ -215,7 +215,7 @@ def explain(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErr
 def _detail(body: bytes) -> str:
     try:
         error = msgspec.json.decode(body, type=_Error)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return excerpt(body)
     return shorten(error.message or error.error) or excerpt(body)
 

@@ -220,7 +220,7 @@ def decode(body: bytes, shape: type[Body]) -> Body:
     """
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(body):
             return _decode_with_surrogates(body, shape)
         raise MalformedAnswer(
@@ -232,7 +232,7 @@ def _decode_with_surrogates(body: bytes, shape: type[Body]) -> Body:
     try:
         loose = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
         return msgspec.convert(loose, type=shape)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise MalformedAnswer(
             f"the body is not what the documentation describes: {error}; it begins {excerpt(body)}"
         ) from None
@@ -252,10 +252,12 @@ def amount(value: int | str | Decimal, path: str) -> Decimal:
         raise MalformedAnswer(f"{path} is {shorten(value)!r}, expected an amount")
     number = Decimal(value)
     if not number.is_finite() or number < 0 or number > MAX_AMOUNT:
-        raise MalformedAnswer(f"{path} is {number}, expected an amount from 0 to 2^256 - 1")
+        found = shorten(str(number))
+        raise MalformedAnswer(f"{path} is {found}, expected an amount from 0 to 2^256 - 1")
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or not MIN_EXPONENT <= exponent <= len(str(MAX_AMOUNT)):
-        raise MalformedAnswer(f"{path} is {number}, expected at most {-MIN_EXPONENT} decimals")
+        found = shorten(str(number))
+        raise MalformedAnswer(f"{path} is {found}, expected at most {-MIN_EXPONENT} decimals")
     return number
 
 

@@ -194,9 +194,9 @@ def _make_delta(
 
 def _count(connection: sa.Connection, delta: sa.Table) -> dict[str, int]:
     counted = connection.execute(
-        sa.select(delta.c.change, sa.func.count()).group_by(delta.c.change)
+        sa.select(delta.c.change, sa.func.count().label("rows")).group_by(delta.c.change)
     )
-    return dict.fromkeys(KINDS, 0) | dict(counted.tuples().all())
+    return dict.fromkeys(KINDS, 0) | {row.change: row.rows for row in counted}
 
 
 def _check_guard(

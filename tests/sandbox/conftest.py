@@ -9,19 +9,7 @@ import requests
 from pipelines.sandbox.answers import Exchange
 from pipelines.sandbox.catenis_signature import signature
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
-from pipelines.sandbox.world import EMPTY, ISSUER, World
-
-
-@pytest.fixture
-def world() -> World:
-    """A world without targets: a test adds what it needs."""
-    return World(size=EMPTY)
-
-
-@pytest.fixture
-def sandbox(world: World) -> Iterator[Sandbox]:
-    with Sandbox(world) as running:
-        yield running
+from pipelines.sandbox.world import ISSUER
 
 
 @pytest.fixture

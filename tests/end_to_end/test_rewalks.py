@@ -1,0 +1,131 @@
+"""Worlds that change while they are read: what is published is one true state, or nothing is."""
+
+import threading
+
+import pytest
+
+from pipelines.errors import RequestRefused, TornWalk
+from pipelines.sandbox.answers import Answer
+from pipelines.sandbox.world import World
+
+
+def published_rows(pipeline, dataset, columns, snapshot):
+    rows = pipeline.sql(
+        f"select {columns} from {dataset}_snapshots where snapshot_id = :id",
+        id=snapshot.snapshot_id,
+    )
+    return frozenset(tuple(row) for row in rows)
+
+
+def once_after(sandbox, number, change):
+    """Run `change` once, after the answer to that many requests."""
+    answered = []
+
+    def after(exchange, answer):
+        answered.append(exchange)
+        if len(answered) == number:
+            change()
+
+    sandbox.after_response = after
+
+
+def test_a_transfer_between_two_pages_of_holders_is_walked_again(pipeline, sandbox, world: World):
+    key = world.add_catenis_asset(1100)
+    once_after(sandbox, 2, lambda: world.catenis_set(key, "dAAAAAAAAAAAAAAAAAA1", 5))
+    snapshot = pipeline.take(key)
+    assert (snapshot.proof, snapshot.rows, snapshot.walks) == ("double_collect", 1101, 3)
+
+
+def test_a_mint_between_two_pages_of_holdings_shifts_and_is_left_to_the_next_snapshot(
+    pipeline, sandbox, world: World
+):
+    key = world.add_hiro_principal(450)
+    before = world.state(key).rows
+    once_after(sandbox, 1, lambda: world.hiro_mint(key, "SP2X.mid::m", "0x03", "true"))
+    snapshot = pipeline.take(key, concurrency=1)
+    columns = "asset_identifier, value_hex, value_repr, block_height, tx_id"
+    assert snapshot.proof == "chained"
+    assert snapshot.requests > snapshot.pages
+    assert published_rows(pipeline, "hiro_nft_holdings", columns, snapshot) == before
+
+
+def test_a_set_that_never_rests_fails_and_says_what_to_do(pipeline, sandbox, world: World):
+    key = world.add_altura_item(250)
+    pipeline.take(key)
+    sandbox.after_response = lambda exchange, answer: world.tick()
+    with pytest.raises(TornWalk, match=r"no state could be proven in 3 walks.*max_walks"):
+        pipeline.take(key, max_walks=3)
+    assert pipeline.sql("select count(*) from snapshot") == [(1,)]
+    [(reason, message)] = pipeline.sql("select reason, message from walk_failure")
+    assert reason == "TornWalk"
+    assert message.startswith(key)
+
+
+def test_an_unchanged_set_is_proven_by_one_walk_against_the_last_snapshot(pipeline, world: World):
+    key = world.add_altura_item(250)
+    first = pipeline.take(key)
+    second = pipeline.take(key)
+    assert (first.walks, second.walks, second.proof) == (2, 1, "double_collect")
+    assert second.started_at <= second.snapshot_at <= second.snapshot_until <= second.finished_at
+
+
+def test_a_silent_cap_on_the_page_size_is_found_out(pipeline, sandbox, world: World):
+    sandbox.altura_max_per_page = 24
+    key = world.add_altura_item(93)
+    snapshot = pipeline.take(key)
+    assert (snapshot.rows, snapshot.proof) == (93, "double_collect")
+    assert snapshot.page_size <= 24
+
+
+def test_a_target_that_fails_leaves_what_was_published(pipeline, sandbox, world: World):
+    key = world.add_hiro_principal(10)
+    pipeline.take(key)
+    sandbox.before_response = lambda exchange: Answer(404, {}, b"<html>gone</html>")
+    with pytest.raises(RequestRefused, match=f"{key}, rows from 0: answered 404"):
+        pipeline.take(key)
+    assert pipeline.sql("select count(*) from hiro_nft_holdings where valid_to is null") == [(10,)]
+
+
+def test_a_page_with_wrong_types_after_good_ones_leaves_nothing(pipeline, sandbox, world: World):
+    key = world.add_catenis_asset(1200)
+
+    def spoil(exchange):
+        if "skip=500" in exchange.target:
+            body = b'{"status":"success","data":{"assetHolders":[{"holder":7}],"hasMore":true}}'
+            return Answer(200, {"content-type": "application/json"}, body)
+        return None
+
+    sandbox.before_response = spoil
+    with pytest.raises(Exception, match=r"rows from 500.*assetHolders\[0\]"):
+        pipeline.take(key)
+    assert pipeline.sql("select count(*) from catenis_asset_holders_current") == [(0,)]
+
+
+def test_two_workers_on_one_target_leave_one_history(pipeline, world: World):
+    key = world.add_altura_item(180)
+    errors = []
+
+    def work():
+        for _ in range(4):
+            try:
+                pipeline.take(key)
+            except Exception as error:
+                errors.append(type(error).__name__)
+            world.tick()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pipeline.take(key)
+    assert set(errors) <= {"Superseded", "TornWalk"}
+    counted = pipeline.sql("select rows from snapshot order by snapshot_at desc limit 1")
+    held = pipeline.sql("select count(*) from altura_item_holders_current")
+    assert counted == held
+    overlapping = pipeline.sql(
+        "select count(*) from altura_item_holders a join altura_item_holders b"
+        " using (target_id, key_hash) where a.valid_from < b.valid_from"
+        " and (a.valid_to is null or a.valid_to > b.valid_from)"
+    )
+    assert overlapping == [(0,)]
