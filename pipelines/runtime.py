@@ -15,7 +15,7 @@ from pipelines.providers.provider import ProviderSettings
 from pipelines.settings import Settings, load_provider_settings, load_settings
 from pipelines.warehouse import embedded
 from pipelines.warehouse.migrate import check_schema, migrate
-from pipelines.warehouse.postgres import Warehouse
+from pipelines.warehouse.postgres import Warehouse, parse_url, place
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ class Runtime:
             return self.settings.database_url.get_secret_value()
         home, binaries = self.settings.holdfast_home, self.settings.holdfast_postgres_bin
         return embedded.start(home, binaries=binaries).url
+
+    @property
+    def uri(self) -> str:
+        """Where the warehouse is, without user or password; known without connecting."""
+        if self.settings.database_url:
+            return f"postgresql://{place(parse_url(self.settings.database_url.get_secret_value()))}"
+        return f"postgresql://127.0.0.1/holdfast (own server in {self.settings.holdfast_home})"
 
     @contextmanager
     def open_warehouse(self, *, connections: int = 5) -> Iterator[Warehouse]:

@@ -31,14 +31,21 @@ class RequestBudget:
         self._closed_until = clock()
 
     def spend(self) -> None:
-        """Take one request from the budget, waiting for it where needed."""
-        with self._lock:
-            now = self._clock()
-            self._next = max(self._next, now - self._burst + self._interval, self._closed_until)
-            wait = self._next - now
-            self._next += self._interval
-        if wait > 0:
-            self._sleep(wait)
+        """Take one request from the budget, waiting for it where needed.
+
+        Where the budget was closed in the meantime, the place that was waited for is given up.
+        """
+        while True:
+            with self._lock:
+                now = self._clock()
+                earliest = now - self._burst + self._interval
+                place = self._next = max(self._next, earliest, self._closed_until)
+                self._next += self._interval
+            if place > now:
+                self._sleep(place - now)
+            with self._lock:
+                if place >= self._closed_until:
+                    return
 
     def close_for(self, seconds: float) -> None:
         """Let no request out for `seconds` from now."""

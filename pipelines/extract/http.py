@@ -21,14 +21,28 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import requests
+from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from pipelines.errors import Cancelled, MalformedAnswer, ProviderError, RequestRefused, Unreachable
+from pipelines.errors import (
+    Cancelled,
+    ConfigurationError,
+    MalformedAnswer,
+    ProviderError,
+    RequestRefused,
+    Unreachable,
+)
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
-from pipelines.providers.provider import Outgoing, PageRequest, Provider, ProviderSettings
+from pipelines.providers.provider import (
+    Outgoing,
+    PageRequest,
+    Provider,
+    ProviderSettings,
+    shorten,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +79,23 @@ class _Auth(AuthBase):
             target=request.path_url,
             host=urlsplit(request.url or "").netloc,
         )
-        now = datetime.now(UTC)
-        request.headers.update(self._provider.auth_headers(self._settings, outgoing, now))
+        headers = self._provider.auth_headers(self._settings, outgoing, datetime.now(UTC))
+        for name, value in headers.items():
+            if not (value.isascii() and value.isprintable()):
+                raise ConfigurationError(
+                    f"what goes into the header {name} has a line break or another character that"
+                    f" no header can hold: check the {self._provider.name.upper()}_… settings"
+                )
+        request.headers.update(headers)
         return request
+
+
+class _Session(requests.Session):
+    """Takes no redirect for one: `allow_redirects=False` alone still parses the new address and
+    reads the whole body, without a bound."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
 
 
 class Client:
@@ -85,7 +113,9 @@ class Client:
         self._budget = RequestBudget(settings.requests_per_minute, sleep=self._sleep)
         self._in_flight = threading.Semaphore(settings.concurrency)
         self._auth = _Auth(provider, settings)
-        self._session = requests.Session()
+        secrets = (value for _, value in settings if isinstance(value, SecretStr))
+        self._secrets = [value.get_secret_value().encode() for value in secrets if value]
+        self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update(
             {
@@ -180,7 +210,7 @@ class Client:
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         most = self.settings.max_body_bytes
         body = bytearray()
-        for chunk in response.raw.stream(CHUNK, decode_content=True):
+        while chunk := response.raw.read1(CHUNK, decode_content=True):  # read() waits for a CHUNK
             body += chunk
             if len(body) > most:
                 raise MalformedAnswer(
@@ -188,18 +218,21 @@ class Client:
                     f" {self.provider.name.upper()}_MAX_BODY_BYTES sets the bound"
                 )
             if time.monotonic() > deadline:
-                raise Unreachable(f"the answer took over {self.settings.total_timeout:g} s")
+                host = urlsplit(self.settings.base_url).netloc
+                raise Unreachable(f"{host} took over {self.settings.total_timeout:g} s to answer")
         return bytes(body)
 
     def _refusal(
         self, response: requests.Response, headers: Mapping[str, str], body: bytes
     ) -> ProviderError:
         if 300 <= response.status_code < 400:
-            host = urlsplit(headers.get("location", "")).netloc or "the same host"
+            host = _host(headers.get("location", "")) or "the same host"
             return RequestRefused(
                 f"answered {response.status_code}, a redirect to {host}, which is not followed."
                 f" Check {self.provider.name.upper()}_BASE_URL"
             )
+        for secret in self._secrets:
+            body = body.replace(secret, b"[secret]")
         return self.provider.explain(response.status_code, headers, body)
 
     def _network_error(self, error: Exception) -> ProviderError:
@@ -212,7 +245,15 @@ class Client:
         cause = _innermost(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RequestRefused(f"the certificate of {host} is not valid: {cause.verify_message}")
-        return Unreachable(f"the connection to {host} failed: {cause.__class__.__name__}: {cause}")
+        detail = " ".join(shorten(str(cause)).split())  # may quote what the server sent
+        return Unreachable(f"the connection to {host} failed: {cause.__class__.__name__}: {detail}")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return "a malformed address"
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -18,7 +18,7 @@ def asked_to_wait(headers: Mapping[str, str], now: float) -> float | None:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second for an absurd offset from UTC
         return None
 
 

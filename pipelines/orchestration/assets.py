@@ -41,8 +41,9 @@ class SnapshotConfig(dg.Config):
 SnapshotEvent = dg.AssetMaterialization | dg.AssetCheckResult
 
 
-def build_asset(provider: Provider, watch: Watch) -> dg.AssetsDefinition:
-    """The asset of a provider's dataset, partitioned by the targets of `watch`."""
+def build_asset(provider: Provider, watch: Watch, uri: str) -> dg.AssetsDefinition:
+    """The asset of a provider's dataset, partitioned by the targets of `watch`; `uri` tells people
+    where its table is."""
     dataset = provider.dataset
     by_name = {target.name: target for target in watch.targets}
 
@@ -63,7 +64,7 @@ def build_asset(provider: Provider, watch: Watch) -> dg.AssetsDefinition:
         pool=provider.name,
         group_name="snapshots",
         kinds={"python", "postgres"},
-        metadata=_definition_metadata(provider),
+        metadata=_definition_metadata(provider, uri),
     )
     def snapshots(
         context: dg.AssetExecutionContext,
@@ -163,7 +164,7 @@ def _description(provider: Provider) -> str:
     )
 
 
-def _definition_metadata(provider: Provider) -> dict[str, object]:
+def _definition_metadata(provider: Provider, uri: str) -> dict[str, object]:
     dataset = provider.dataset
     columns = [
         dg.TableColumn(
@@ -178,4 +179,5 @@ def _definition_metadata(provider: Provider) -> dict[str, object]:
         "dagster/table_name": f"public.{dataset.name}",
         "dagster/column_schema": dg.TableSchema(columns=columns),
         "dagster/storage_kind": "postgres",
+        "dagster/uri": uri,
     }

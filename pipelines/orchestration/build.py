@@ -14,7 +14,9 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
     chunk_size = runtime.settings.holdfast_chunk_size
     watches = {name: watched.watches.get(name, Watch(name, None, ())) for name in PROVIDERS}
     return dg.Definitions(
-        assets=[build_asset(PROVIDERS[name], watch) for name, watch in watches.items()],
+        assets=[
+            build_asset(PROVIDERS[name], watch, runtime.uri) for name, watch in watches.items()
+        ],
         jobs=[
             dg.define_asset_job(
                 job_name(provider),

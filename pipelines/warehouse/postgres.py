@@ -55,6 +55,11 @@ def parse_url(url: str) -> sa.URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
+def place(url: sa.URL) -> str:
+    """host:port/database of a URL, without secrets."""
+    return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
+
+
 class Warehouse:
     """A pool of connections to one database."""
 
@@ -82,8 +87,7 @@ class Warehouse:
     @property
     def place(self) -> str:
         """Where it is, without secrets: host:port/database."""
-        host = f"{self.url.host or 'localhost'}:{self.url.port or 5432}"
-        return f"{host}/{self.url.database}"
+        return place(self.url)
 
     @contextmanager
     def connect(self) -> Iterator[sa.Connection]:

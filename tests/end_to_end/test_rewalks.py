@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipelines.errors import RequestRefused, TornWalk
+from pipelines.errors import HoldfastError, RequestRefused, TornWalk
 from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.world import World
 
@@ -109,7 +109,7 @@ def test_two_workers_on_one_target_leave_one_history(pipeline, world: World):
         for _ in range(4):
             try:
                 pipeline.take(key)
-            except Exception as error:
+            except HoldfastError as error:
                 errors.append(type(error).__name__)
             world.tick()
 

@@ -1,0 +1,187 @@
+"""Clients that talk to real sockets: to the sandbox, or to a server that breaks HTTP on purpose."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+from pipelines.extract.budget import RequestBudget
+from pipelines.extract.http import Client
+from pipelines.providers import PROVIDERS
+from pipelines.providers.provider import Row, Target
+from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
+from pipelines.sandbox.world import EMPTY, ISSUER, World
+
+UNLIMITED = 60_000_000  # requests a minute
+
+Serve = Callable[[socket.socket, int], None]
+
+
+class Clock:
+    """A time that passes only by waiting: `waits` holds every wait that was not 0."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.waits: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        if seconds:
+            self.waits.append(seconds)
+        self.now += seconds
+
+    def rule(self, client: Client, requests_per_minute: int = UNLIMITED) -> None:
+        """Let `client` wait, between tries and for its budget, in this time."""
+        client._sleep = self.sleep  # type: ignore[method-assign]
+        client._budget = RequestBudget(requests_per_minute, clock=self, sleep=self.sleep)
+
+
+class RawServer:
+    """A listening socket; `serve(connection, number)` has each connection in a thread, from 1.
+
+    What `serve` does not answer in time is its business: `closing` is set when the test is over.
+    """
+
+    def __init__(self, serve: Serve) -> None:
+        self.connections = 0
+        self.closing = threading.Event()
+        self._serve = serve
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._open: list[socket.socket] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.closing.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()
+        self._listener.close()
+        for connection in self._open:
+            _hang_up(connection)
+        for thread in self._threads:
+            thread.join()
+        for connection in self._open:
+            connection.close()
+
+    def _accept(self) -> None:
+        while not self.closing.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            thread = threading.Thread(target=self._handle, args=(connection, self.connections))
+            self._threads.append(thread)
+            thread.start()
+
+    def _handle(self, connection: socket.socket, number: int) -> None:
+        try:
+            self._serve(connection, number)
+        except OSError:
+            return  # the client went away
+        finally:
+            _hang_up(connection)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy and no setting of the machine's, and backoffs that don't keep anybody waiting."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for provider in PROVIDERS.values():
+        prefix = provider.settings_type.model_config["env_prefix"]
+        for field in provider.settings_type.model_fields:
+            monkeypatch.delenv(f"{prefix}{field}".upper(), raising=False)
+    monkeypatch.setattr("pipelines.extract.http.FIRST_BACKOFF", 0.001)
+
+
+@pytest.fixture
+def world() -> World:
+    """A world without targets: a test adds what it needs."""
+    return World(size=EMPTY)
+
+
+@pytest.fixture
+def sandbox(world: World) -> Iterator[Sandbox]:
+    with Sandbox(world) as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[[Serve], RawServer]]:
+    """raw_server(serve) → a running RawServer."""
+    with ExitStack() as stack:
+        yield lambda serve: stack.enter_context(RawServer(serve))
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Client]]:
+    """connect("hiro", url, max_tries=2, …) → a client that is closed after the test."""
+    with ExitStack() as stack:
+
+        def connect(name: str, url: str, **settings: Any) -> Client:
+            provider = PROVIDERS[name]
+            given = {"base_url": url, "requests_per_minute": UNLIMITED} | settings
+            if name == "catenis":
+                given = {"device_id": ISSUER, "api_secret": ISSUER_SECRET} | given
+            return stack.enter_context(Client(provider, provider.settings_type(**given)))
+
+        yield connect
+
+
+@pytest.fixture
+def target_of() -> Callable[[str], Target]:
+    """target_of("altura:0x…/1") → the target with that name in the world."""
+
+    def target_of(key: str) -> Target:
+        name, _, subject = key.partition(":")
+        fields: dict[str, object]
+        if name == "altura":
+            address, _, token_id = subject.partition("/")
+            fields = {"address": address, "token_id": int(token_id)}
+        else:
+            fields = {"hiro": {"principal": subject}, "catenis": {"asset_id": subject}}[name]
+        return PROVIDERS[name].target_type(**fields)
+
+    return target_of
+
+
+@pytest.fixture
+def as_in_world() -> Callable[[Row], tuple[object, ...]]:
+    """A row as the world keeps it: Hiro's without what was read out of the value."""
+    return lambda row: (*row[:3], *row[5:]) if len(row) == 7 else tuple(row)

@@ -1,0 +1,799 @@
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.errors import (
+    Cancelled,
+    ConfigurationError,
+    MalformedAnswer,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    RequestRefused,
+    ServerFailed,
+    Unreachable,
+)
+from pipelines.extract.http import LONGEST_BACKOFF, LONGEST_WAIT, Answer, Client
+from pipelines.providers.provider import PageRequest
+from pipelines.sandbox import answers
+from pipelines.sandbox.answers import Exchange
+from pipelines.sandbox.catenis_signature import signer
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.world import World
+
+Connect = Callable[..., Client]
+Serve = Callable[[socket.socket, int], None]
+StartServer = Callable[[Serve], Any]
+
+STATUS = PageRequest("/extended/v1/status", ())
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+OK = HEAD + b"Content-Length: 2\r\n\r\n{}"
+CANARY = "canary-7f3a91"
+
+
+class Tries:
+    """Counts what a page costs."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+
+
+@pytest.fixture
+def tries() -> Tries:
+    return Tries()
+
+
+def get(client: Client, request: PageRequest = STATUS) -> Answer:
+    return client.get(request, lambda: None)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """One request without a body; b"" where the client hung up."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        piece = connection.recv(4096)
+        if not piece:
+            return b""
+        received += piece
+    return received
+
+
+def always(answer: bytes) -> Serve:
+    """Answer every request on every connection with the same bytes."""
+
+    def serve(connection: socket.socket, number: int) -> None:
+        while read_request(connection):
+            connection.sendall(answer)
+
+    return serve
+
+
+def once(answer: bytes) -> Serve:
+    """Answer one request on each connection, then hang up."""
+
+    def serve(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(answer)
+
+    return serve
+
+
+def reset(connection: socket.socket, number: int) -> None:
+    """Drop the connection with a RST instead of an answer."""
+    read_request(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+def status_line(status: int, *headers: str, body: bytes = b"{}") -> bytes:
+    lines = [f"HTTP/1.1 {status} Whatever", *headers, f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def answering(sandbox: Sandbox, *given: answers.Answer | None) -> list[Exchange]:
+    """Let the sandbox give these answers first (None: its own); returns what it is asked."""
+    seen: list[Exchange] = []
+
+    def before(exchange: Exchange) -> answers.Answer | None:
+        seen.append(exchange)
+        return given[len(seen) - 1] if len(seen) <= len(given) else None
+
+    sandbox.before_response = before
+    return seen
+
+
+# --- connections --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK,
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 22\r\n\r\n" + gzip.compress(b"{}"),
+        HEAD
+        + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n16\r\n"
+        + gzip.compress(b"{}")
+        + b"\r\n0\r\n\r\n",
+    ],
+    ids=["length", "chunked", "gzip", "gzip chunked"],
+)
+def test_one_connection_serves_page_after_page(
+    connect: Connect, raw_server: StartServer, answer: bytes
+) -> None:
+    server = raw_server(always(answer))
+    client = connect("hiro", server.url)
+    assert [get(client).body for _ in range(5)] == [b"{}"] * 5
+    assert server.connections == 1
+
+
+def test_a_refusal_does_not_cost_the_connection(connect: Connect, raw_server: StartServer) -> None:
+    server = raw_server(always(status_line(404)))
+    client = connect("hiro", server.url)
+    for _ in range(3):
+        with pytest.raises(RequestRefused):
+            get(client)
+    assert server.connections == 1
+
+
+def test_no_more_requests_are_under_way_than_the_concurrency(
+    connect: Connect, raw_server: StartServer
+) -> None:
+    gate, lock = threading.Semaphore(0), threading.Lock()
+    under_way, most = 0, 0
+
+    def serve(connection: socket.socket, number: int) -> None:
+        nonlocal under_way, most
+        while read_request(connection):
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+                if under_way == 3:
+                    gate.release(12)
+            gate.acquire(timeout=10)
+            with lock:
+                under_way -= 1
+            connection.sendall(OK)
+
+    server = raw_server(serve)
+    client = connect("hiro", server.url, concurrency=3)
+    with ThreadPoolExecutor(12) as threads:
+        answered = list(threads.map(lambda _: get(client).body, range(12)))
+    assert answered == [b"{}"] * 12
+    assert most == 3
+    assert server.connections == 3
+
+
+def test_an_answer_has_lower_case_headers_and_encloses_its_try(
+    connect: Connect, sandbox: Sandbox
+) -> None:
+    began = time.monotonic()
+    answer = get(connect("hiro", sandbox.url("hiro")))
+    assert began <= answer.asked_at <= answer.answered_at <= time.monotonic()
+    assert answer.headers["x-api-version"].startswith("v9")
+    assert json.loads(answer.body)["status"] == "ready"
+
+
+def test_the_times_are_those_of_the_try_that_was_answered(
+    connect: Connect, sandbox: Sandbox
+) -> None:
+    asked: list[float] = []
+
+    def fail_twice(exchange: Exchange) -> answers.Answer | None:
+        asked.append(time.monotonic())
+        return answers.Answer(503) if len(asked) < 3 else None
+
+    sandbox.before_response = fail_twice
+    answer = get(connect("hiro", sandbox.url("hiro")))
+    assert asked[1] < answer.asked_at < asked[2] < answer.answered_at
+
+
+def test_a_request_goes_out_as_it_was_composed(connect: Connect, sandbox: Sandbox) -> None:
+    seen = answering(sandbox, answers.Answer(200))
+    query = (("b", "1"), ("a", "A.c::d,é /"), ("b", "2"))
+    get(connect("hiro", sandbox.url("hiro") + "/"), PageRequest("/x/y", query))
+    assert seen[0].target == "/x/y?b=1&a=A.c%3A%3Ad%2C%C3%A9%20%2F&b=2"
+    assert seen[0].headers["cache-control"] == "no-cache"
+    assert seen[0].headers["user-agent"].startswith("holdfast/")
+    assert "gzip" in seen[0].headers["accept-encoding"]
+
+
+def test_a_compressed_body_is_given_back_inflated(connect: Connect, sandbox: Sandbox) -> None:
+    body = json.dumps(list(range(100_000))).encode()
+    headers = {"content-encoding": "gzip"}
+    answering(sandbox, answers.Answer(200, headers, gzip.compress(body)))
+    assert get(connect("hiro", sandbox.url("hiro"))).body == body
+
+
+# --- what is tried again ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (429, RateLimited),
+        (500, ServerFailed),
+        (502, ServerFailed),
+        (503, ServerFailed),
+        (408, ServerFailed),
+    ],
+)
+def test_a_status_that_may_pass_is_tried_up_to_the_bound(
+    connect: Connect, sandbox: Sandbox, tries: Tries, status: int, error: type[ProviderError]
+) -> None:
+    sandbox.before_response = lambda _: answers.Answer(status, {}, b'{"error":"not now"}')
+    client = connect("hiro", sandbox.url("hiro"), max_tries=3)
+    with pytest.raises(error, match=rf"answered {status}: not now.* \(tried 3 times\)"):
+        client.get(STATUS, tries)
+    assert tries.count == sandbox.requests["hiro"] == 3
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_a_status_that_passed_is_forgotten(
+    connect: Connect, sandbox: Sandbox, tries: Tries, status: int
+) -> None:
+    answering(sandbox, answers.Answer(status), answers.Answer(status))
+    answer = connect("hiro", sandbox.url("hiro")).get(STATUS, tries)
+    assert json.loads(answer.body)["status"] == "ready"
+    assert tries.count == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 204, 304])
+def test_a_status_that_will_not_change_is_asked_for_once(
+    connect: Connect, sandbox: Sandbox, tries: Tries, status: int
+) -> None:
+    body = b"" if status in {204, 304} else b'{"error":"no"}'
+    sandbox.before_response = lambda _: answers.Answer(status, {}, body)
+    with pytest.raises(RequestRefused, match=f"answered {status}") as refused:
+        connect("hiro", sandbox.url("hiro")).get(STATUS, tries)
+    assert "tried" not in str(refused.value)
+    assert tries.count == sandbox.requests["hiro"] == 1
+
+
+def test_a_refused_connection_is_tried_again_and_named(connect: Connect, tries: Tries) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    client = connect("hiro", f"http://127.0.0.1:{port}", max_tries=3)
+    with pytest.raises(Unreachable, match=rf"127.0.0.1:{port}.*refused.*\(tried 3 times\)"):
+        client.get(STATUS, tries)
+    assert tries.count == 3
+
+
+def test_a_host_without_an_address_is_named(connect: Connect) -> None:
+    client = connect("hiro", "http://nowhere.invalid", max_tries=2)
+    with pytest.raises(Unreachable, match=r"nowhere\.invalid failed.*\(tried 2 times\)"):
+        get(client)
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        reset,
+        once(b""),
+        once(HEAD + b"Content-Length: 100\r\nX-Cut-"),
+        once(b"SSH-2.0-" + b"x" * 5000 + b"\r\n"),
+        once(HEAD + b"Content-Length: 100\r\n\r\n[1, 2"),
+        once(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n[1, 2\r\n"),
+        once(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n[1]\r\n0\r\n\r\n"),
+        once(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!"),
+        once(HEAD + b"".join(b"X-%d: 1\r\n" % n for n in range(200)) + b"\r\n"),
+    ],
+    ids=[
+        "reset",
+        "silence",
+        "cut in the headers",
+        "not HTTP",
+        "cut in the body",
+        "cut in a chunk",
+        "a chunk without a length",
+        "bad gzip",
+        "two hundred headers",
+    ],
+)
+def test_a_broken_answer_is_tried_again_and_its_host_named(
+    connect: Connect, raw_server: StartServer, tries: Tries, serve: Serve
+) -> None:
+    server = raw_server(serve)
+    client = connect("hiro", server.url, max_tries=2)
+    said = rf"{server.host} failed: .*\(tried 2 times\)"
+    with pytest.raises(Unreachable, match=said) as failed:
+        client.get(STATUS, tries)
+    assert len(str(failed.value)) < 300
+    assert tries.count == server.connections == 2
+
+
+@pytest.mark.parametrize("broken", [reset, once(HEAD + b"Content-Length: 9\r\n\r\n[1, 2")])
+def test_a_broken_answer_is_healed_by_the_next(
+    connect: Connect, raw_server: StartServer, tries: Tries, broken: Serve
+) -> None:
+    def serve(connection: socket.socket, number: int) -> None:
+        (broken if number == 1 else always(OK))(connection, number)
+
+    client = connect("hiro", raw_server(serve).url)
+    assert client.get(STATUS, tries).body == b"{}"
+    assert tries.count == 2
+
+
+def test_a_connection_that_was_closed_while_idle_is_replaced(
+    connect: Connect, raw_server: StartServer
+) -> None:
+    server = raw_server(once(OK))
+    client = connect("hiro", server.url, max_tries=2)
+    assert [get(client).body for _ in range(3)] == [b"{}"] * 3
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD + b"Content-Length: 100\r\n\r\n[1, 2"])
+def test_a_server_that_falls_silent_is_given_up_after_the_read_timeout(
+    connect: Connect, raw_server: StartServer, tries: Tries, sent: bytes
+) -> None:
+    def serve(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(sent)
+        server.closing.wait(30)
+
+    server = raw_server(serve)
+    client = connect("hiro", server.url, max_tries=2, read_timeout=0.05)
+    with pytest.raises(Unreachable, match=rf"no data from {server.host} for 0.05 s \(tried 2"):
+        client.get(STATUS, tries)
+    assert tries.count == server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"Content-Length: 100000\r\n\r\n", b"1"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n1\r\n"),
+        (b"\r\n", b"1"),
+    ],
+    ids=["length", "chunked", "until closed"],
+)
+def test_an_answer_that_drips_is_given_up_after_the_total_timeout(
+    connect: Connect, raw_server: StartServer, head: bytes, piece: bytes
+) -> None:
+    to_the_end: list[int] = []
+
+    def drip(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(HEAD + head)
+        for _ in range(600):
+            connection.sendall(piece)
+            if server.closing.wait(0.01):
+                return
+        to_the_end.append(number)
+
+    server = raw_server(drip)
+    client = connect("hiro", server.url, max_tries=2, total_timeout=0.1)
+    said = rf"{server.host} took over 0.1 s to answer \(tried 2 times\)"
+    with pytest.raises(Unreachable, match=said):
+        get(client)
+    assert to_the_end == []
+
+
+# --- how long is waited -------------------------------------------------------------------------
+
+
+def test_without_advice_the_wait_doubles_up_to_a_bound(
+    connect: Connect, sandbox: Sandbox, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.extract.http.FIRST_BACKOFF", 0.5)
+    sandbox.before_response = lambda _: answers.Answer(503)
+    client = connect("hiro", sandbox.url("hiro"), max_tries=10)
+    clock.rule(client)
+    with pytest.raises(ServerFailed):
+        get(client)
+    assert len(clock.waits) == 9
+    for number, wait in enumerate(clock.waits):
+        longest = min(LONGEST_BACKOFF, 0.5 * 2**number)
+        assert longest / 2 <= wait <= longest
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_in_seconds_is_obeyed(
+    connect: Connect, sandbox: Sandbox, clock: Any, status: int
+) -> None:
+    answering(sandbox, answers.Answer(status, {"Retry-After": "7"}))
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    get(client)
+    assert clock.waits == [7]
+
+
+def test_retry_after_as_a_date_is_obeyed(connect: Connect, sandbox: Sandbox, clock: Any) -> None:
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=200), usegmt=True)
+    answering(sandbox, answers.Answer(429, {"Retry-After": then}))
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    get(client)
+    assert 100 < sum(clock.waits) <= 200
+
+
+def test_a_429_without_retry_after_waits_as_for_any_failure(
+    connect: Connect, sandbox: Sandbox, clock: Any
+) -> None:
+    answering(sandbox, answers.Answer(429, {"Retry-After": "soon"}), answers.Answer(429))
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    get(client)
+    assert len(clock.waits) == 2
+    assert sum(clock.waits) < 1
+
+
+@pytest.mark.parametrize("seconds", [int(LONGEST_WAIT) + 1, 86_400, 10**400])
+def test_a_server_that_wants_us_back_too_late_fails_at_once(
+    connect: Connect, sandbox: Sandbox, tries: Tries, clock: Any, seconds: int
+) -> None:
+    sandbox.before_response = lambda _: answers.Answer(429, {"Retry-After": f"{seconds}"})
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    with pytest.raises(RateLimited):
+        client.get(STATUS, tries)
+    assert tries.count == 1
+    assert clock.waits == []
+
+
+def test_retry_after_holds_the_other_requests_back_too(
+    connect: Connect, sandbox: Sandbox, clock: Any
+) -> None:
+    sandbox.before_response = lambda _: answers.Answer(429, {"Retry-After": "60"})
+    client = connect("hiro", sandbox.url("hiro"), max_tries=2)
+    clock.rule(client)
+    sleep, others = clock.sleep, []
+
+    def another_asks_meanwhile(seconds: float) -> None:
+        if seconds and not others:
+            others.append(clock.now)
+            client._budget.spend()
+            others.append(clock.now)
+        sleep(seconds)
+
+    client._sleep = another_asks_meanwhile  # type: ignore[method-assign]
+    with pytest.raises(RateLimited):
+        get(client)
+    assert others[1] - others[0] == 60
+
+
+@pytest.mark.parametrize("since", [0, int(time.time())], ids=["seconds", "unix time"])
+def test_a_spent_limit_closes_the_budget_until_its_reset(
+    connect: Connect, sandbox: Sandbox, clock: Any, since: int
+) -> None:
+    reset_at = since + 200
+    spent = {"ratelimit-remaining": "0", "ratelimit-reset": str(reset_at)}
+    answering(sandbox, answers.Answer(200, spent, b"{}"))
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    get(client)
+    assert clock.waits == []
+    get(client)
+    assert 100 < sum(clock.waits) <= 200
+
+
+def test_a_reset_far_away_closes_the_budget_for_the_longest_wait(
+    connect: Connect, sandbox: Sandbox, clock: Any
+) -> None:
+    spent = {"ratelimit-remaining": "0", "ratelimit-reset": "86400"}
+    answering(sandbox, answers.Answer(200, spent, b"{}"))
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    get(client)
+    get(client)
+    assert sum(clock.waits) == LONGEST_WAIT
+
+
+def test_a_limit_with_something_left_closes_nothing(
+    connect: Connect, sandbox: Sandbox, clock: Any
+) -> None:
+    left = {"ratelimit-remaining": "1", "ratelimit-reset": "200"}
+    answering(sandbox, answers.Answer(200, left, b"{}"))
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    get(client)
+    get(client)
+    assert sum(clock.waits) < 1
+
+
+def test_requests_are_spread_over_the_minute(
+    connect: Connect, sandbox: Sandbox, clock: Any
+) -> None:
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client, requests_per_minute=30)
+    for _ in range(4):
+        get(client)
+    assert clock.waits == [2, 2, 2]
+
+
+def test_tries_are_spent_from_the_budget_too(
+    connect: Connect, sandbox: Sandbox, clock: Any
+) -> None:
+    answering(sandbox, *[answers.Answer(503, {"Retry-After": "0"})] * 3)
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client, requests_per_minute=30)
+    get(client)
+    assert clock.waits == [2, 2, 2]
+
+
+def test_a_spent_monthly_quota_fails_at_once(
+    connect: Connect, sandbox: Sandbox, tries: Tries
+) -> None:
+    headers = {"Retry-After": "1", "X-RateLimit-Remaining-Stacks-Month": "0"}
+    sandbox.before_response = lambda _: answers.Answer(429, headers, b'{"error":"limit"}')
+    with pytest.raises(QuotaExhausted, match="month's quota of HIRO_API_KEY"):
+        connect("hiro", sandbox.url("hiro")).get(STATUS, tries)
+    assert tries.count == sandbox.requests["hiro"] == 1
+
+
+# --- redirects and sizes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_and_names_its_host(
+    connect: Connect, raw_server: StartServer, tries: Tries, status: int
+) -> None:
+    elsewhere = raw_server(always(OK))
+    server = raw_server(always(status_line(status, f"Location: {elsewhere.url}/x?a=b")))
+    client = connect("hiro", server.url, api_key=CANARY)
+    with pytest.raises(RequestRefused, match=rf"{status}.* to {elsewhere.host}, .*HIRO_BASE_URL"):
+        client.get(STATUS, tries)
+    assert tries.count == 1
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("location", ["Location: /elsewhere", "X-No: location"])
+def test_a_redirect_on_the_same_host_is_refused_too(
+    connect: Connect, raw_server: StartServer, location: str
+) -> None:
+    server = raw_server(always(status_line(302, location)))
+    with pytest.raises(RequestRefused, match="302, a redirect to the same host"):
+        get(connect("hiro", server.url))
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "http://a:b:c/", "//", "http://\xff/"])
+def test_a_redirect_to_nonsense_is_refused_like_any_other(
+    connect: Connect, raw_server: StartServer, location: str
+) -> None:
+    answer = status_line(302).replace(b"\r\n", b"\r\nLocation: " + location.encode() + b"\r\n", 1)
+    with pytest.raises(RequestRefused, match="302, a redirect to"):
+        get(connect("hiro", raw_server(always(answer)).url))
+
+
+def endless(head: bytes, piece: bytes) -> tuple[Serve, list[int]]:
+    """A body of 64 MB in pieces, and a list that is told how much of it could be sent."""
+    sent: list[int] = []
+
+    def serve(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(head)
+        sent.append(0)
+        while sent[-1] < 64 * 2**20:
+            connection.sendall(piece)
+            sent[-1] += len(piece)
+
+    return serve, sent
+
+
+PIECE = b" " * 2**16
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (HEAD + b"Content-Length: 67108864\r\n\r\n", PIECE),
+        (HEAD + CHUNKED, b"10000\r\n" + PIECE + b"\r\n"),
+        (HEAD + b"\r\n", PIECE),
+        (b"HTTP/1.1 500 Oops\r\n" + CHUNKED, b"10000\r\n" + PIECE + b"\r\n"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n" + CHUNKED, b"10000\r\n" + PIECE + b"\r\n"),
+    ],
+    ids=["length", "chunked", "until closed", "error", "redirect"],
+)
+def test_a_body_over_the_bound_is_refused_without_reading_all_of_it(
+    connect: Connect, raw_server: StartServer, tries: Tries, head: bytes, piece: bytes
+) -> None:
+    serve, sent = endless(head, piece)
+    server = raw_server(serve)
+    client = connect("hiro", server.url, max_body_bytes=100_000)
+    with pytest.raises(MalformedAnswer, match="larger than 100000 bytes; HIRO_MAX_BODY_BYTES"):
+        client.get(STATUS, tries)
+    assert tries.count == server.connections == 1
+    client.__exit__(None, None, None)
+    assert sent[0] < 32 * 2**20  # what the sockets' buffers took, and no more
+
+
+def test_a_body_of_just_the_bound_is_accepted(connect: Connect, sandbox: Sandbox) -> None:
+    answering(sandbox, answers.Answer(200, {}, b"x" * 2000), answers.Answer(200, {}, b"x" * 2001))
+    client = connect("hiro", sandbox.url("hiro"), max_body_bytes=2000)
+    assert len(get(client).body) == 2000
+    with pytest.raises(MalformedAnswer, match="larger than 2000 bytes"):
+        get(client)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_body_that_is_small_on_the_wire_only_is_refused_before_it_is_inflated(
+    connect: Connect, sandbox: Sandbox, tries: Tries, layers: int
+) -> None:
+    bomb = b" " * (64 * 2**20)
+    for _ in range(layers):
+        bomb = gzip.compress(bomb, 6)
+    encoding = {"content-encoding": ", ".join(["gzip"] * layers)}
+    sandbox.before_response = lambda _: answers.Answer(200, encoding, bomb)
+    client = connect("hiro", sandbox.url("hiro"), max_body_bytes=100_000)
+    with pytest.raises(MalformedAnswer, match="larger than 100000 bytes"):
+        client.get(STATUS, tries)
+    assert tries.count == 1
+
+
+# --- secrets, netrc, cookies --------------------------------------------------------------------
+
+
+def test_the_key_goes_out_in_its_header(connect: Connect, sandbox: Sandbox) -> None:
+    seen = answering(sandbox)
+    get(connect("hiro", sandbox.url("hiro"), api_key=CANARY))
+    assert seen[0].headers["x-api-key"] == CANARY
+
+
+def test_netrc_is_not_read(
+    connect: Connect, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login somebody password {CANARY}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    seen = answering(sandbox)
+    get(connect("hiro", sandbox.url("hiro")))
+    assert "authorization" not in seen[0].headers
+
+
+def test_a_cookie_is_not_sent_back(connect: Connect, sandbox: Sandbox) -> None:
+    cookie = {"set-cookie": "session=1; Path=/"}
+    seen = answering(sandbox, answers.Answer(200, cookie), answers.Answer(503, cookie))
+    client = connect("hiro", sandbox.url("hiro"))
+    get(client)
+    get(client)
+    assert len(seen) == 3
+    assert not any("cookie" in exchange.headers for exchange in seen)
+
+
+def test_every_try_is_signed_anew(connect: Connect, world: World, sandbox: Sandbox) -> None:
+    key = world.add_catenis_asset(3)
+    path = f"/api/0.6/assets/{key.removeprefix('catenis:')}/holders"
+    request = PageRequest(path, (("limit", "500"), ("skip", "0")))
+    seen: list[Exchange] = []
+
+    def fail_until_the_second_is_over(exchange: Exchange) -> answers.Answer | None:
+        seen.append(exchange)
+        if len(seen) > 1:
+            return None
+        while datetime.now(UTC).replace(microsecond=0) <= exchange.at:
+            time.sleep(0.01)
+        return answers.Answer(503)
+
+    sandbox.before_response = fail_until_the_second_is_over
+    answer = get(connect("catenis", sandbox.url("catenis")), request)
+    assert len(json.loads(answer.body)["data"]["assetHolders"]) == 3
+    assert all(signer(exchange, sandbox.credentials, exchange.at) for exchange in seen)
+    first, second = (exchange.headers for exchange in seen)
+    assert first["x-bcot-timestamp"] < second["x-bcot-timestamp"]
+    assert first["authorization"] != second["authorization"]
+
+
+def test_a_request_without_credentials_is_not_sent(connect: Connect, sandbox: Sandbox) -> None:
+    client = connect("catenis", sandbox.url("catenis"), api_secret=None)
+    with pytest.raises(ConfigurationError, match="CATENIS_API_SECRET"):
+        get(client)
+    assert sandbox.requests["catenis"] == 0
+
+
+@pytest.mark.parametrize("key", [f"{CANARY}\n", f"{CANARY}\r\nX-Other: 1", f"{CANARY}\u0142"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
+    connect: Connect, sandbox: Sandbox, key: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="x-api-key") as refused:
+        get(connect("hiro", sandbox.url("hiro"), api_key=key))
+    assert CANARY not in str(refused.value)
+    assert sandbox.requests["hiro"] == 0
+
+
+FAILURES: dict[str, Serve] = {
+    "reset": reset,
+    "silence": once(b""),
+    "cut short": once(HEAD + b"Content-Length: 100\r\n\r\n[1, 2"),
+    "bad gzip": once(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!"),
+    "too large": once(HEAD + b"Content-Length: 9999\r\n\r\n" + b"x" * 9999),
+    "redirect": once(status_line(302, "Location: /x")),
+    **{
+        str(status): once(status_line(status, body=f'{{"error":"bad {CANARY}"}}'.encode()))
+        for status in (400, 401, 403, 404, 410, 429, 500, 503)
+    },
+    "a page": once(status_line(403, body=f"<html>{'x' * 50}{CANARY}".encode())),
+    "longer than is shown": once(status_line(403, body=f"{'x' * 110}{CANARY}".encode())),
+}
+
+
+@pytest.mark.parametrize("provider", ["altura", "hiro", "catenis"])
+@pytest.mark.parametrize("serve", FAILURES.values(), ids=FAILURES.keys())
+def test_no_failure_shows_the_secret_though_the_server_echoes_it(
+    connect: Connect,
+    raw_server: StartServer,
+    caplog: pytest.LogCaptureFixture,
+    provider: str,
+    serve: Serve,
+) -> None:
+    caplog.set_level("DEBUG")
+    secret = {"api_secret" if provider == "catenis" else "api_key": CANARY}
+    server = raw_server(serve)
+    client = connect(provider, server.url, max_tries=2, max_body_bytes=2000, **secret)
+    with pytest.raises(ProviderError) as failed:
+        get(client)
+    shown = f"{failed.value}{failed.value!r}{caplog.text}{client.settings!r}"
+    assert CANARY not in shown
+    assert CANARY[:10] not in shown
+
+
+# --- ending -------------------------------------------------------------------------------------
+
+
+def test_cancel_ends_a_client_that_waits(connect: Connect, sandbox: Sandbox) -> None:
+    answered = threading.Event()
+    sandbox.before_response = lambda _: answers.Answer(503, {"Retry-After": "250"})
+    sandbox.after_response = lambda *_: answered.set()
+    client = connect("hiro", sandbox.url("hiro"))
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(get, client)
+        assert answered.wait(10)
+        client.cancel()
+        with pytest.raises(Cancelled):
+            waiting.result(10)
+    assert sandbox.requests["hiro"] == 1
+
+
+def test_cancel_ends_those_that_wait_for_the_budget(connect: Connect, sandbox: Sandbox) -> None:
+    client = connect("hiro", sandbox.url("hiro"), requests_per_minute=1)
+    get(client)
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(get, client) for _ in range(3)]
+        client.cancel()
+        for future in waiting:
+            with pytest.raises(Cancelled):
+                future.result(10)
+    assert sandbox.requests["hiro"] == 1
+
+
+def test_a_cancelled_client_sends_nothing(connect: Connect, sandbox: Sandbox) -> None:
+    client = connect("hiro", sandbox.url("hiro"))
+    client.cancel()
+    with pytest.raises(Cancelled):
+        get(client)
+    assert sandbox.requests["hiro"] == 0
+
+
+def test_leaving_a_client_ends_its_connections_and_threads(
+    connect: Connect, raw_server: StartServer
+) -> None:
+    ended = threading.Event()
+
+    def serve(connection: socket.socket, number: int) -> None:
+        while read_request(connection):
+            connection.sendall(OK)
+        ended.set()
+
+    client = connect("hiro", raw_server(serve).url)
+    with client:
+        assert client.ahead.submit(get, client).result(10).body == b"{}"
+    assert ended.wait(10)
+    with pytest.raises(RuntimeError, match="shutdown"):
+        client.ahead.submit(get, client)

@@ -1,0 +1,119 @@
+"""Runs of the assets: what is materialized, what fails, what a retry takes."""
+
+import dagster as dg
+
+from pipelines.orchestration.assets import CHECK
+from pipelines.sandbox.answers import Answer
+from pipelines.sandbox.world import World
+
+TICK = "2026-11-20T08:00:00+00:00"
+FORBIDDEN = Answer(403, {}, b'{"error":"Forbidden","message":"not yours"}')
+
+
+def forbid(sandbox, key):
+    """Let the sandbox refuse one target."""
+    subject = key.partition(":")[2]
+    sandbox.before_response = lambda exchange: FORBIDDEN if subject in exchange.target else None
+
+
+def materializations(result):
+    return {
+        event.step_materialization_data.materialization.partition: (
+            event.step_materialization_data.materialization.metadata
+        )
+        for event in result.all_events
+        if event.is_step_materialization
+    }
+
+
+def test_a_run_materializes_each_target_of_its_range(orchestra, world: World):
+    keys = [world.add_altura_item(3) for _ in range(4)]
+    result = orchestra.run("altura", names=keys[1:3])
+    assert result.success
+    assert set(materializations(result)) == set(keys[1:3])
+
+
+def test_a_materialization_tells_rows_proof_cost_and_changes(orchestra, world: World):
+    key = world.add_hiro_principal(450)
+    orchestra.run("hiro")
+    world.hiro_transfer_out(key, 0)
+    metadata = materializations(orchestra.run("hiro"))[key]
+    told = {name: value.value for name, value in metadata.items()}
+    assert told["dagster/partition_row_count"] == 449
+    assert told["proof"] == "chained"
+    assert (told["pages"], told["requests"]) == (3, 3)
+    assert (told["entered"], told["exited"]) == (0, 1)
+    assert {"increased", "decreased", "reacquired", "seconds", "snapshot_at"} <= told.keys()
+
+
+def test_one_failing_target_of_ten_leaves_nine_committed_and_a_retry_takes_only_it(
+    orchestra, pipeline, sandbox, world: World
+):
+    keys = [world.add_hiro_principal(5) for _ in range(10)]
+    forbid(sandbox, keys[4])
+    failed = orchestra.run("hiro", tick=TICK)
+    assert not failed.success
+    assert orchestra.partitions("hiro") == (set(keys) - {keys[4]}, {keys[4]})
+    assert pipeline.sql("select count(*) from snapshot") == [(9,)]
+
+    sandbox.before_response = None
+    asked_before = sandbox.requests["hiro"]
+    retried = orchestra.run("hiro", tick=TICK)
+    assert retried.success
+    assert sandbox.requests["hiro"] == asked_before + 1
+    assert orchestra.partitions("hiro") == (set(keys), set())
+    assert pipeline.sql("select count(*) from snapshot") == [(10,)]
+
+
+def test_the_failure_names_the_targets_and_the_cause(orchestra, sandbox, world: World):
+    keys = [world.add_hiro_principal(2) for _ in range(3)]
+    forbid(sandbox, keys[1])
+    result = orchestra.run("hiro")
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    data = failure.step_failure_data.user_failure_data
+    assert f"1 of 3 Hiro Stacks targets failed: {keys[1]}" in data.description
+    assert "answered 403: not yours" in data.metadata["failed"].value
+
+
+def test_the_check_passes_and_fails_with_the_run(orchestra, sandbox, world: World):
+    keys = [world.add_hiro_principal(2) for _ in range(2)]
+    key = dg.AssetCheckKey(dg.AssetKey("hiro_nft_holdings"), CHECK)
+    outcomes = []
+    for refused in (None, keys[0]):
+        if refused:
+            forbid(sandbox, refused)
+        [evaluation] = orchestra.run("hiro").get_asset_check_evaluations()
+        outcomes.append((evaluation.asset_check_key, evaluation.passed))
+    assert outcomes == [(key, True), (key, False)]
+
+
+def test_the_same_tick_again_publishes_no_second_snapshot(orchestra, pipeline, world: World):
+    keys = {world.add_catenis_asset(3), world.add_catenis_asset(4)}
+    orchestra.run("catenis", tick=TICK)
+    world.tick(3)
+    again = orchestra.run("catenis", tick=TICK)
+    assert set(materializations(again)) == keys
+    assert pipeline.sql("select run_key, count(*) from snapshot group by 1") == [
+        (f"tick {TICK}", 2)
+    ]
+
+
+def test_a_snapshot_remembers_the_tick_it_was_scheduled_for(orchestra, pipeline, world: World):
+    world.add_altura_item(1)
+    orchestra.run("altura", tick=TICK)
+    [(scheduled_at,)] = pipeline.sql("select scheduled_at from snapshot")
+    assert scheduled_at.isoformat() == TICK
+
+
+def test_a_target_that_left_the_list_fails_the_run_by_name(orchestra, world: World):
+    key = world.add_altura_item(1)
+    result = orchestra.run("altura", names=[key], tick=TICK)
+    assert result.success
+    gone = "altura:0x" + "ab" * 20 + "/7"
+    job = orchestra.definitions().resolve_job_def("altura_snapshots")
+    config = {"ops": {"altura_item_holders": {"config": {"targets": [gone]}}}}
+    failed = job.execute_in_process(
+        run_config=config, partition_key=key, instance=orchestra.instance, raise_on_error=False
+    )
+    [failure] = [event for event in failed.all_events if event.is_step_failure]
+    assert gone in failure.step_failure_data.user_failure_data.description
