@@ -1,0 +1,109 @@
+"""The views and functions that analysts use, on real snapshots."""
+
+from datetime import timedelta
+
+import pytest
+
+from pipelines.analysis.frames import QUERIES, query
+from pipelines.sandbox.world import World
+
+PARAMETERS = {"changes": {"target": None, "change": None, "limit": 5}, "movements": {"each": 2}}
+JUST = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def history(pipeline, world: World):
+    """An item, a principal and an asset, each with three snapshots and changes in between."""
+    keys = [world.add_altura_item(30), world.add_hiro_principal(30), world.add_catenis_asset(30)]
+    taken = {key: [] for key in keys}
+    for _ in range(3):
+        for key in keys:
+            taken[key].append(pipeline.take(key))
+        world.tick(4)
+    return taken
+
+
+def test_as_of_answers_with_the_snapshot_that_was_the_present_then(pipeline, history):
+    for key, snapshots in history.items():
+        dataset = {"a": "altura_item_holders", "h": "hiro_nft_holdings"}.get(
+            key[0], "catenis_asset_holders"
+        )
+        for number, snapshot in enumerate(snapshots):
+            for moment in (snapshot.snapshot_at, snapshot.snapshot_at + JUST):
+                rows = pipeline.sql(
+                    f"select snapshot_id, count(*) from {dataset}_as_of(:moment)"
+                    " where target = :key group by 1",
+                    moment=moment,
+                    key=key,
+                )
+                assert rows == [(snapshot.snapshot_id, snapshot.rows)]
+            if number == 0:
+                before = snapshot.snapshot_at - JUST
+                rows = pipeline.sql(
+                    f"select 1 from {dataset}_as_of(:moment) where target = :key",
+                    moment=before,
+                    key=key,
+                )
+                assert rows == []
+
+
+def test_snapshots_rebuilt_have_the_counts_that_were_published(pipeline, history):
+    for dataset in ("altura_item_holders", "hiro_nft_holdings", "catenis_asset_holders"):
+        wrong = pipeline.sql(
+            f"select s.snapshot_id from snapshot s join (select snapshot_id, count(*) as n"
+            f" from {dataset}_snapshots group by 1) r using (snapshot_id) where r.n <> s.rows"
+        )
+        assert wrong == []
+
+
+def test_changes_have_the_counts_that_were_published(pipeline, history):
+    published = pipeline.sql(
+        "select snapshot_id, kind, n from snapshot cross join lateral (values"
+        " ('entered', entered), ('exited', exited), ('increased', increased),"
+        " ('decreased', decreased), ('reacquired', reacquired), ('profile', profile)) k(kind, n)"
+        " where n > 0 and previous_id is not null order by 1, 2"
+    )
+    listed = pipeline.sql(
+        "select snapshot_id, change, count(*) from positions_changes group by 1, 2 order by 1, 2"
+    )
+    assert published == listed
+
+
+def test_positions_unite_the_three_datasets(pipeline, history):
+    now = pipeline.sql(
+        "select provider, count(*), sum(amount) from positions where valid_to is null"
+        " group by 1 order by 1"
+    )
+    last = {key.partition(":")[0]: snapshots[-1] for key, snapshots in history.items()}
+    assert now == [
+        ("altura", last["altura"].rows, last["altura"].amount_sum),
+        ("catenis", last["catenis"].rows, last["catenis"].amount_sum),
+        ("hiro", last["hiro"].rows, last["hiro"].rows),
+    ]
+
+
+def test_a_retired_target_leaves_now_and_keeps_its_history(pipeline, history):
+    key = next(iter(history))
+    [(moment,)] = pipeline.sql(
+        "update target set retired_at = clock_timestamp() where name = :key returning retired_at",
+        key=key,
+    )
+    rows = history[key][-1].rows
+    held = "select count(*) from altura_item_holders where valid_to is null"
+    as_of = "select count(*) from altura_item_holders_as_of(:moment)"
+    assert pipeline.sql(held) == [(0,)]
+    assert pipeline.sql(as_of, moment=moment) == [(0,)]
+    assert pipeline.sql(as_of, moment=moment - JUST) == [(rows,)]
+
+
+def test_as_of_is_planned_as_one_with_the_query_around_it(pipeline, history):
+    plan = pipeline.sql(
+        "explain select * from altura_item_holders_as_of(now()) where target_id = 1"
+    )
+    assert not any("Function Scan" in line for (line,) in plan)
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in QUERIES.glob("*.sql")))
+def test_every_query_of_the_cookbook_runs(pipeline, history, name):
+    with pipeline.warehouse.transaction() as connection:
+        assert not query(connection, name, **PARAMETERS.get(name, {})).empty
