@@ -3,6 +3,7 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -631,8 +632,14 @@ def test_a_body_that_is_small_on_the_wire_only_is_refused_before_it_is_inflated(
     encoding = {"content-encoding": ", ".join(["gzip"] * layers)}
     sandbox.before_response = lambda _: answers.Answer(200, encoding, bomb)
     client = connect("hiro", sandbox.url("hiro"), max_body_bytes=100_000)
-    with pytest.raises(MalformedAnswer, match="larger than 100000 bytes"):
-        client.get(STATUS, tries)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedAnswer, match="larger than 100000 bytes"):
+            client.get(STATUS, tries)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 2**20
     assert tries.count == 1
 
 
