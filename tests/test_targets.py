@@ -1,0 +1,335 @@
+"""targets.yaml: what is read from it, and how each mistake in it is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+from pipelines.errors import ConfigurationError
+from pipelines.providers import c32
+from pipelines.sandbox.world import World
+from pipelines.settings import ROOT
+from pipelines.targets import Watch, WatchList, load_targets
+
+Load = Callable[[str], WatchList]
+
+ADDRESS = "0x0123456789abcdef0123456789abcdef01234567"
+PRINCIPAL = "SP318Q55DEKHRXJK696033DQN5C54D9K2EE6DHRWP"
+CANDY = "SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV.Candy::candy"
+ASSET = "aQjlzShmrnEZeeYBZihc"
+
+GOOD = f"""\
+altura:
+  cron: "7 * * * *"
+  targets:
+    - label: My item
+      address: {ADDRESS.upper().replace("X", "x")}
+      token_id: {2**256 - 1}
+    - address: "{ADDRESS}"
+      token_id: 1
+      include_listed: false
+      allow_empty: true
+hiro:
+  cron: "17 * * * *"
+  targets:
+    - principal: {PRINCIPAL}
+    - principal: {PRINCIPAL}
+      asset_identifiers:
+        - {CANDY}
+        - {PRINCIPAL}.a::b
+        - {CANDY}
+catenis:
+  targets:
+    - label: Points
+      asset_id: {ASSET}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "targets.yaml"
+
+
+@pytest.fixture
+def load(path: Path) -> Load:
+    def write_and_load(text: str) -> WatchList:
+        path.write_text(text, encoding="utf-8")
+        return load_targets(path)
+
+    return write_and_load
+
+
+@pytest.fixture
+def good(load: Load) -> WatchList:
+    return load(GOOD)
+
+
+# --- a good file ----------------------------------------------------------------------------------
+
+
+def test_targets_are_named_by_what_changes_the_answer(good: WatchList) -> None:
+    assert [target.name for target in good.targets()] == [
+        f"altura:{ADDRESS}/{2**256 - 1}",
+        f"altura:{ADDRESS}/1?include_listed=false",
+        f"hiro:{PRINCIPAL}",
+        f"hiro:{PRINCIPAL}?asset_identifiers={PRINCIPAL}.a::b,{CANDY}",
+        f"catenis:{ASSET}",
+    ]
+
+
+def test_each_provider_has_its_own_times(good: WatchList) -> None:
+    crons = {name: watch.cron for name, watch in good.watches.items()}
+    assert crons == {"altura": "7 * * * *", "hiro": "17 * * * *", "catenis": None}
+
+
+def test_labels_and_allowed_emptiness_are_kept(good: WatchList) -> None:
+    assert [(target.label, target.allow_empty) for target in good.watches["altura"].targets] == [
+        ("My item", False),
+        (None, True),
+    ]
+
+
+def test_asset_identifiers_are_sorted_and_each_is_kept_once(load: Load) -> None:
+    (target,) = load(
+        f"hiro: {{targets: [{{principal: {PRINCIPAL},"
+        f" asset_identifiers: ['{CANDY}', '{PRINCIPAL}.a::b', '{CANDY}']}}]}}"
+    ).targets()
+    assert target.asset_identifiers == (f"{PRINCIPAL}.a::b", CANDY)
+
+
+def test_an_address_needs_no_quotes(load: Load) -> None:
+    (target,) = load(f"altura: {{targets: [{{address: {ADDRESS}, token_id: 1}}]}}").targets()
+    assert target.address == ADDRESS
+
+
+def test_a_contract_is_a_principal(load: Load) -> None:
+    name = f"{PRINCIPAL}.my-contract_2"
+    (target,) = load(f"hiro: {{targets: [{{principal: {name}}}]}}").targets()
+    assert target.name == f"hiro:{name}"
+
+
+@pytest.mark.parametrize("text", ["altura:", "altura: {}", "altura: {targets: []}"])
+def test_a_provider_may_have_no_targets(load: Load, text: str) -> None:
+    assert load(text).watches == {"altura": Watch("altura", None, ())}
+
+
+def test_one_subject_with_and_without_options_is_two_targets(load: Load) -> None:
+    text = f"altura: {{targets: [{{address: {ADDRESS}, token_id: 1, include_listed: %s}}, %s]}}"
+    other = f"{{address: {ADDRESS}, token_id: 1}}"
+    assert len(list(load(text % ("false", other)).targets())) == 2
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+TESTNET = c32.encode(26, bytes(20))
+
+# What stands in the list of a provider, and what is told of its first line.
+BAD_TARGETS = {
+    "a bad address": ("altura", "- {address: 0x12, token_id: 1}", "address: .*found '0x12'"),
+    "no address": ("altura", "- token_id: 1", "address: Field required"),
+    "a negative token": ("altura", f"- {{address: {ADDRESS}, token_id: -1}}", "token_id: .*'-1'"),
+    "a token above uint256": (
+        "altura",
+        f"- {{address: {ADDRESS}, token_id: {2**256}}}",
+        "token_id: Input should be less than",
+    ),
+    "a bad option": (
+        "altura",
+        f"- {{address: {ADDRESS}, token_id: 1, include_listed: maybe}}",
+        "include_listed: .*'maybe'",
+    ),
+    "no mapping": ("altura", f"- {ADDRESS}", "the target: .*valid dictionary"),
+    "a bad checksum": (
+        "hiro",
+        f"- principal: {PRINCIPAL[:-1]}Q",
+        "principal: .*mistyped: its checksum does not match",
+    ),
+    "a principal in lower case": (
+        "hiro",
+        f"- principal: {PRINCIPAL.lower()}",
+        "principal: .*must start with S",
+    ),
+    "a testnet principal": (
+        "hiro",
+        f"- principal: {TESTNET}",
+        r"principal: .*not a mainnet address \(SP… or SM…\)",
+    ),
+    "a bad contract": ("hiro", f"- principal: {PRINCIPAL}.1bad", "'1bad' is not a contract name"),
+    "another provider's option": (
+        "hiro",
+        f"- {{principal: {PRINCIPAL}, include_listed: false}}",
+        "include_listed: Extra inputs are not permitted",
+    ),
+    "an identifier without a class": (
+        "hiro",
+        f"- {{principal: {PRINCIPAL}, asset_identifiers: [{PRINCIPAL}.misc]}}",
+        "is not ADDRESS.contract-name::class-name",
+    ),
+    "an identifier's bad checksum": (
+        "hiro",
+        f"- {{principal: {PRINCIPAL}, asset_identifiers: ['{PRINCIPAL[:-1]}Q.a::b']}}",
+        "asset_identifiers: .*checksum",
+    ),
+    "identifiers as one text": (
+        "hiro",
+        f"- {{principal: {PRINCIPAL}, asset_identifiers: '{CANDY}'}}",
+        "asset_identifiers: Input should be a valid tuple",
+    ),
+    "a short asset id": ("catenis", "- asset_id: aQjlz", "asset_id: .*found 'aQjlz'"),
+    "an asset id of another kind": ("catenis", f"- asset_id: d{ASSET[1:]}", "asset_id: "),
+    "three dots": ("catenis", "- asset_id: aQjlzShmrnEZeeYB...", r"asset_id: .*YB\.\.\.'"),
+    "an empty label": ("catenis", f"- {{asset_id: {ASSET}, label: ''}}", "label: "),
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "entry", "told"), BAD_TARGETS.values(), ids=BAD_TARGETS.keys()
+)
+def test_a_bad_target_is_told_with_its_line(
+    load: Load, path: Path, provider: str, entry: str, told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"1 mistake.*\n  {path}:4: .*{told}"):
+        load(f"# mine\n{provider}:\n  targets:\n{indent(entry, '  ')}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("\nfooled:\n  targets: []\n", 2, "'fooled' is no provider; there are altura, hiro"),
+        ("altura:\n  crone: 1\n", 2, "unknown key 'crone'; there are cron and targets"),
+        ("altura:\n  cron: '* * * *'\n", 2, r"cron is '\* \* \* \*', expected five fields"),
+        ("altura:\n  cron: [1, 2]\n", 2, ".*, expected five fields"),
+        ("altura:\n  targets:\n    address: 1\n", 2, "expected a list of targets"),
+        ("altura:\n  - address: 1\n", 1, "expected cron and targets"),
+        ("altura: {}\nhiro: {}\naltura: {}\n", 3, "altura is given twice, see line 1"),
+        ("altura:\n  cron:\n  targets:\n  cron:\n", 4, "cron is given twice, see line 2"),
+        ("- altura\n", 1, "expected a mapping of providers"),
+        ("", 1, r"expected a mapping of providers \(altura, hiro, catenis\)"),
+        ("# nothing yet\n", 1, "expected a mapping of providers"),
+    ],
+)
+def test_a_mistake_in_the_form_is_told_with_its_line(
+    load: Load, path: Path, text: str, line: int, told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"1 mistake.*\n  {path}:{line}: {told}"):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("provider", "first", "second"),
+    [
+        ("catenis", f"asset_id: {ASSET}", f"{{asset_id: {ASSET}, label: Another name}}"),
+        ("altura", f"{{address: {ADDRESS}, token_id: 1}}", f"{{address: {ADDRESS}, token_id: 01}}"),
+        (
+            "hiro",
+            f"{{principal: {PRINCIPAL}, asset_identifiers: ['{CANDY}', '{PRINCIPAL}.a::b']}}",
+            f"{{principal: {PRINCIPAL}, asset_identifiers: ['{PRINCIPAL}.a::b', '{CANDY}']}}",
+        ),
+    ],
+)
+def test_a_target_given_twice_is_told_with_both_lines(
+    load: Load, path: Path, provider: str, first: str, second: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{path}:4: .* already watched, see line 3"):
+        load(f"{provider}:\n  targets:\n  - {first}\n  - {second}\n")
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(load: Load, path: Path) -> None:
+    text = dedent(f"""\
+        altura:
+          cron: "* * * *"
+          targets:
+            - address: {ADDRESS}
+              token_id: 1
+              token_id: 2
+            - address: 0x12
+              token_id: -1
+        hiro:
+          targets:
+            - principal: {TESTNET}
+            - principal: {PRINCIPAL}
+              include_listed: false
+            - label: Fine
+              principal: {PRINCIPAL}
+            - principal: {PRINCIPAL}
+        catenis:
+          unknown: 1
+          targets: {ASSET}
+        elsewhere: {{}}
+        """)
+    with pytest.raises(ConfigurationError) as caught:
+        load(text)
+    head, *mistakes = str(caught.value).splitlines()
+    assert head == "10 mistake(s) in the targets:"
+    told = [mistake.removeprefix(f"  {path}:").split(": ")[0] for mistake in mistakes]
+    assert told == ["2", "6", "7", "8", "11", "13", "16", "18", "19", "20"]
+
+
+def test_a_missing_file_is_told(path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{path}: No such file"):
+        load_targets(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"altura: [", b"\tx: 1", b"a: 1\n---\nb: 2", b"\xff\xfe\xff", b"a: \0"),
+        *(b"? [a]\n: b\n", b"altura: &a [*a]"),
+    ],
+)
+def test_what_is_not_yaml_is_told(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    with pytest.raises(ConfigurationError, match=f"{path} is not YAML: "):
+        load_targets(path)
+
+
+# --- finding one ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [f"catenis:{ASSET}", "Points"])
+def test_a_target_is_found_by_name_and_by_label(good: WatchList, name: str) -> None:
+    assert good.find(name).name == f"catenis:{ASSET}"
+
+
+@pytest.mark.parametrize(
+    ("name", "close"), [("Pionts", "Points"), (f"catenis:{ASSET[:-1]}", f"catenis:{ASSET}")]
+)
+def test_a_name_that_is_not_there_brings_what_comes_close(
+    good: WatchList, name: str, close: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"no target '{name}'; did you mean .*{close}"):
+        good.find(name)
+
+
+def test_a_name_that_nothing_comes_close_to_brings_no_suggestion(good: WatchList) -> None:
+    with pytest.raises(ConfigurationError, match=r"has no target '#'$"):
+        good.find("#")
+
+
+# --- the shipped files ----------------------------------------------------------------------------
+
+
+def test_the_shipped_targets_are_the_vendors_examples() -> None:
+    names = [target.name for target in load_targets(ROOT / "targets.yaml").targets()]
+    assert names == [f"hiro:{PRINCIPAL}?asset_identifiers={CANDY}", f"catenis:{ASSET}"]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(scope="module")
+def demo() -> list[str]:
+    return [target.name for target in load_targets(ROOT / "targets.demo.yaml").targets()]
+
+
+def test_the_demo_watches_all_of_the_sandboxs_world(world: World, demo: list[str]) -> None:
+    assert {name.partition("?")[0] for name in demo} == set(world.targets())
+
+
+def test_the_demo_watches_nothing_that_the_world_does_not_have(
+    world: World, demo: list[str]
+) -> None:
+    assert [name for name in demo if world.state(name) is None] == []
