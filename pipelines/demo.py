@@ -4,7 +4,6 @@ It has a home of its own under the project's, with its own Postgres and Dagster 
 nothing of it is ever mixed with real targets. The world goes on where the last demo left it.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +30,8 @@ from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse.registry import find_published, register_target
 
 ROUNDS = 3
-SECONDS_A_TICK = 0.3
+SECONDS_A_TICK = 1.5
+TICKS_A_ROUND = 4
 REQUESTS_PER_MINUTE = 60_000
 TARGETS = ROOT / "targets.demo.yaml"
 SILENT = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
@@ -101,7 +101,7 @@ def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool
         ) as instance:
             for number in range(1, rounds + 1):
                 if number > 1:
-                    time.sleep(SECONDS_A_TICK)
+                    sandbox.world.tick(TICKS_A_ROUND)
                 succeeded &= _round(number, watched, runtime, instance, console)
     _show_changes(runtime, console)
     _show_next(home, console)

@@ -114,9 +114,9 @@ class ProviderSettings(BaseSettings):
     base_url: str
     requests_per_minute: Annotated[int, Field(ge=1)] = 60
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
-    connect_timeout: Annotated[float, Field(gt=0)] = 5.0
-    read_timeout: Annotated[float, Field(gt=0)] = 30.0
-    total_timeout: Annotated[float, Field(gt=0)] = 120.0
+    connect_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
+    read_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 120.0
     page_size: Annotated[int, Field(ge=1)]
     max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
     max_tries: Annotated[int, Field(ge=1)] = 6

@@ -413,6 +413,22 @@ def test_a_row_that_left_and_came_back_is_another_row(
         walker(key).chained(10)
 
 
+def test_a_row_that_came_back_with_as_many_rows_below_it_is_told_by_its_transaction(
+    world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
+) -> None:
+    key, other = world.add_hiro_principal(4), world.add_hiro_principal(0)
+
+    def there_and_back_while_one_below_leaves() -> None:
+        world.hiro_transfer(key, other, 1)
+        world.hiro_transfer(other, key, 0)
+        world.hiro_transfer_out(key, 2)
+
+    after(sandbox, {1: there_and_back_while_one_below_leaves})
+    with pytest.raises(TornWalk, match="is not the one that the page above ended with"):
+        walker(key).chained(2)
+    assert asked_for(sandbox, "hiro") == [0, 1, 0]
+
+
 @pytest.mark.parametrize("left", [0, 1, 5])
 @pytest.mark.parametrize("window", [1, 4])
 def test_a_set_that_shrinks_below_the_next_page_tears_the_walk(
