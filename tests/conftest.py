@@ -36,19 +36,11 @@ from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--postgres-bin",
-        type=Path,
-        help="folder of the Postgres programs to test with (default: $HOLDFAST_POSTGRES_BIN,"
-        " else what the project itself would use)",
-    )
-
-
 @pytest.fixture(scope="session")
-def postgres_binaries(pytestconfig: pytest.Config) -> Path | None:
-    """The folder of Postgres programs that was asked for, if any."""
-    return pytestconfig.getoption("--postgres-bin")
+def postgres_binaries() -> Path | None:
+    """The folder of Postgres programs to test with, if one was asked for."""
+    setting = os.environ.get("HOLDFAST_POSTGRES_BIN")
+    return Path(setting) if setting else None
 
 
 @pytest.fixture(scope="session")

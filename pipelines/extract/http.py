@@ -205,6 +205,8 @@ class Client:
             refusal = self._refusal(response, headers, body)
             refusal.retry_after = asked_to_wait(headers, time.time())
             raise refusal
+        if any(secret in body for secret in self._secrets):
+            raise MalformedAnswer("the answer repeats one of the credentials that were sent")
         return Answer(headers, body, asked_at, answered_at)
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:

@@ -727,6 +727,7 @@ FAILURES: dict[str, Serve] = {
         for status in (400, 401, 403, 404, 410, 429, 500, 503)
     },
     "a page": once(status_line(403, body=f"<html>{'x' * 50}{CANARY}".encode())),
+    "an answer": once(status_line(200, body=f'{{"name":"{CANARY}"}}'.encode())),
     "longer than is shown": once(status_line(403, body=f"{'x' * 110}{CANARY}".encode())),
 }
 
