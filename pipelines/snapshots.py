@@ -8,7 +8,7 @@ is kept in `walk_failure`.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,6 +34,9 @@ from pipelines.warehouse.staging import Staging, same_rows
 
 logger = logging.getLogger(__name__)
 
+HEARTBEAT = 30.0
+"""Seconds between two signs of life of a run whose targets take long."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -44,6 +47,10 @@ class Progress:
     pages: int
     rows: int
     total: int | None
+
+    def __str__(self) -> str:
+        of_total = f" of {self.total:,}" if self.total is not None else ""
+        return f"{self.target}: walk {self.walk}, page {self.pages}, {self.rows:,}{of_total} rows"
 
 
 OnProgress = Callable[[Progress], None]
@@ -101,6 +108,7 @@ def take_snapshot(
                 guard,
                 first_collect=proven.first_collect,
             )
+            proven.staging.clear()
     except HoldfastError as error:
         error.located(target.name)
         if target_id is not None:
@@ -117,10 +125,12 @@ def take_snapshots(
     *,
     accept_empty: bool = False,
     on_progress: OnProgress = lambda _: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> Iterator[Taken | Failed]:
     """Take many targets of one provider, several at once, yielding each as it ends.
 
-    One that fails takes no other down. A caller that stops iterating ends the rest.
+    One that fails takes no other down. A caller that stops iterating ends the rest. `on_progress`
+    is called by the threads that walk, `heartbeat` by the caller's, every `HEARTBEAT` seconds.
     """
     with ThreadPoolExecutor(client.settings.concurrency, client.provider.name) as threads:
         futures = {
@@ -136,8 +146,13 @@ def take_snapshots(
             for target in targets
         }
         try:
-            for future in as_completed(futures):
-                yield _outcome(futures[future], future)
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, timeout=HEARTBEAT, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield _outcome(futures[future], future)
+                if not done:
+                    heartbeat()
         except BaseException:
             client.cancel()
             threads.shutdown(wait=True, cancel_futures=True)

@@ -132,6 +132,7 @@ class _Reader:
 
     def _targets(self, provider: str, entries: list[Any]) -> Iterator[Target]:
         first_lines: dict[str, int] = {}
+        labels: dict[str | None, int] = {}
         for index, entry in enumerate(entries):
             at: Location = (provider, "targets", index)
             target = self._target(provider, at, entry)
@@ -141,10 +142,17 @@ class _Reader:
                 line = first_lines[target.name]
                 self.mistake(at, f"{target.name} is already watched, see line {line}")
                 continue
+            if target.label in labels:
+                self.mistake(
+                    at, f"the label {target.label!r} is taken, see line {labels[target.label]}"
+                )
+                continue
             if "..." in target.name:
                 self.mistake(at, f"{target.name} holds '...', which Dagster keeps for ranges")
                 continue
             first_lines[target.name] = self._lines[at]
+            if target.label:
+                labels[target.label] = self._lines[at]
             yield target
 
     def _target(self, provider: str, at: Location, entry: Any) -> Target | None:

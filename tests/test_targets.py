@@ -333,3 +333,14 @@ def test_the_demo_watches_nothing_that_the_world_does_not_have(
     world: World, demo: list[str]
 ) -> None:
     assert [name for name in demo if world.state(name) is None] == []
+
+
+def test_a_label_that_is_taken_is_told_with_the_line_of_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(
+        "catenis:\n  targets:\n"
+        "    - {label: Points, asset_id: aQjlzShmrnEZeeYBZihc}\n"
+        "    - {label: Points, asset_id: aDWsoPzNJhqRpR4Ry9nB}\n"
+    )
+    with pytest.raises(ConfigurationError, match=r":4: the label 'Points' is taken, see line 3"):
+        load_targets(path)

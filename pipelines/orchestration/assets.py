@@ -15,9 +15,10 @@ from datetime import datetime
 import dagster as dg
 from pydantic import Field
 
+from pipelines.errors import HoldfastError
 from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
-from pipelines.snapshots import Failed, Taken, take_snapshots
+from pipelines.snapshots import Failed, Progress, Taken, take_snapshots
 from pipelines.targets import Watch
 from pipelines.warehouse.registry import Run
 from pipelines.warehouse.schema import KINDS
@@ -71,21 +72,49 @@ def build_asset(provider: Provider, watch: Watch, uri: str) -> dg.AssetsDefiniti
         config: SnapshotConfig,
         runtime: dg.ResourceParam[Runtime],
     ) -> Iterator[SnapshotEvent]:
-        names = config.targets or list(context.partition_keys)
-        targets = _known(by_name, names)
-        with runtime.opened(provider.name) as (client, warehouse):
-            failures: list[Failed] = []
-            for outcome in take_snapshots(targets, client, warehouse, _run(context, config)):
-                if isinstance(outcome, Failed):
-                    failures.append(outcome)
-                    context.log.error(str(outcome.error))
-                else:
-                    yield _materialization(dataset.name, outcome)
+        targets = _known(by_name, config.targets or list(context.partition_keys))
+        failures: list[Failed] = []
+        for outcome in _take(context, runtime, provider, targets, _run(context, config)):
+            if isinstance(outcome, Failed):
+                failures.append(outcome)
+                context.log.error(str(outcome.error))
+            else:
+                yield _materialization(dataset.name, outcome)
         yield _check(dataset.name, len(targets), failures)
         if failures:
             raise _failure(provider, len(targets), failures)
 
     return snapshots
+
+
+def _take(
+    context: dg.AssetExecutionContext,
+    runtime: Runtime,
+    provider: Provider,
+    targets: list[Target],
+    run: Run,
+) -> Iterator[Taken | Failed]:
+    """Take the targets, with a sign of life in the log where it takes long.
+
+    Raises dg.Failure where nothing could be begun; only what may pass by itself is retried.
+    """
+    under_way: dict[str, Progress] = {}
+
+    def note(progress: Progress) -> None:
+        under_way[progress.target] = progress
+
+    def tell() -> None:
+        context.log.info("\n".join(str(progress) for progress in list(under_way.values())))
+
+    try:
+        with runtime.opened(provider.name) as (client, warehouse):
+            for outcome in take_snapshots(
+                targets, client, warehouse, run, on_progress=note, heartbeat=tell
+            ):
+                under_way.pop(outcome.target.name, None)
+                yield outcome
+    except HoldfastError as error:
+        raise dg.Failure(str(error), allow_retries=error.transient) from error
 
 
 def _run(context: dg.AssetExecutionContext, config: SnapshotConfig) -> Run:

@@ -1,8 +1,9 @@
 """Connecting to the warehouse, and its clock.
 
-The connection options make a dead worker's lock free within seconds: keepalives notice a lost
-peer, `client_connection_check_interval` a killed one, and the idle-in-transaction timeout one that
-hangs. Without them the lock is held until the statement ends, or for two hours.
+The connection options make a dead worker's lock free within seconds: the server's keepalives notice
+a machine that is gone, `client_connection_check_interval` a process that was killed, and the
+idle-in-transaction timeout one that hangs. Without them the lock is held until the statement ends,
+or for two hours. The client's own keepalives notice a server that is gone.
 """
 
 import time
@@ -24,6 +25,9 @@ from pipelines.errors import (
 
 _SESSION = {
     "timezone": "UTC",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
     "client_connection_check_interval": "1s",
     "idle_in_transaction_session_timeout": "60s",
 }

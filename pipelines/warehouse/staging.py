@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.schema import CreateTable
 
 from pipelines.errors import TornWalk
 from pipelines.providers.provider import Dataset, Row, Value
@@ -30,11 +31,13 @@ class Staging:
         self._key_places = [dataset.column_names.index(name) for name in dataset.key]
 
     def clear(self) -> None:
-        """Make the table, empty."""
+        """Make the table, or empty the one that this session has."""
         self.cut_attributes = 0
         with self._connection.begin():
-            self.table.drop(self._connection, checkfirst=True)
-            self.table.create(self._connection)
+            self._connection.execute(CreateTable(self.table, if_not_exists=True))
+            self._connection.connection.cursor().execute(
+                sql.SQL("truncate {}").format(sql.Identifier(self.table.name))
+            )
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append rows, in a transaction of their own."""

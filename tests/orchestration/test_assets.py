@@ -1,7 +1,12 @@
 """Runs of the assets: what is materialized, what fails, what a retry takes."""
 
-import dagster as dg
+import time
+from dataclasses import replace
 
+import dagster as dg
+from pydantic import SecretStr
+
+from pipelines import snapshots
 from pipelines.orchestration.assets import CHECK
 from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.world import World
@@ -117,3 +122,30 @@ def test_a_target_that_left_the_list_fails_the_run_by_name(orchestra, world: Wor
     )
     [failure] = [event for event in failed.all_events if event.is_step_failure]
     assert gone in failure.step_failure_data.user_failure_data.description
+
+
+def test_a_database_that_is_not_ready_fails_the_run_at_once_and_says_what_to_do(
+    orchestra, empty_database_url, world: World
+):
+    world.add_altura_item(1)
+    runtime = orchestra.pipeline.runtime
+    url = SecretStr(empty_database_url)
+    orchestra.pipeline.runtime = replace(
+        runtime, settings=runtime.settings.model_copy(update={"database_url": url})
+    )
+    result = orchestra.run("altura")
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert "run holdfast migrate" in failure.step_failure_data.user_failure_data.description
+
+
+def test_a_long_run_gives_signs_of_life(orchestra, sandbox, world: World, monkeypatch):
+    key = world.add_altura_item(300)
+    monkeypatch.setattr(snapshots, "HEARTBEAT", 0.05)
+    sandbox.after_response = lambda exchange, answer: time.sleep(0.2)
+    result = orchestra.run("altura")
+    said = [
+        record.message
+        for record in orchestra.instance.all_logs(result.run_id)
+        if not record.is_dagster_event
+    ]
+    assert any(message.startswith(f"{key}: walk 1, page ") for message in said)
