@@ -12,7 +12,6 @@ from typing import Any
 import dagster as dg
 from pydantic import SecretStr
 from rich.console import Console
-from rich.table import Table
 
 from pipelines.analysis.frames import query
 from pipelines.analysis.tables import frame_table, snapshots_table
@@ -36,7 +35,7 @@ REQUESTS_PER_MINUTE = 60_000
 TARGETS = ROOT / "targets.demo.yaml"
 SILENT = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-QUESTION = "select * from altura_item_holders_as_of(now()) order by balance desc limit 5"
+QUESTION = "select provider, change, count(*) from positions_changes group by 1, 2 order by 1, 2"
 
 
 def demo_settings(settings: Settings) -> Settings:
@@ -72,9 +71,9 @@ def living_sandbox(home: Path) -> Iterator[Sandbox]:
     """A sandbox whose world moves, from where the last one of this home stopped."""
     world = World()
     kept = home / "world_height"
-    begun = world.tip.height
-    if kept.exists():
-        world.tick(max(0, int(kept.read_text()) - begun))
+    reached = kept.read_text().strip() if kept.exists() else ""
+    if reached.isdecimal():
+        world.tick(max(0, int(reached) - world.tip.height))
     with Sandbox(world) as sandbox:
         try:
             with Clockwork(world, SECONDS_A_TICK):
@@ -158,18 +157,17 @@ def _show_changes(runtime: Runtime, console: Console) -> None:
 
 def _show_next(home: Path, console: Console) -> None:
     command = ".venv/bin/holdfast --demo"
-    steps = Table.grid(padding=(0, 2))
-    steps.add_row("How each target is:", f"{command} status")
-    steps.add_row("Who lost some:", f"{command} changes --change decreased")
-    steps.add_row("Ask in SQL:", f"{command} postgres psql -c '{QUESTION}'")
-    console.print("[bold]Three things to try next[/bold]")
-    console.print(steps, soft_wrap=True)
-    console.print(
-        f"\nThe demo's Postgres still runs; its data is in {home}.\n"
+    console.print("Three things to try next", style="bold")
+    lines = [
+        f"  How each target is:  {command} status",
+        f"  Who lost some:       {command} changes --change decreased",
+        f"  Ask in SQL:          {command} postgres psql -c '{QUESTION}'",
+        "",
+        f"The demo's Postgres still runs; its data is in {home}.",
         f"Stop it with: {command} postgres stop",
-        soft_wrap=True,
-        highlight=False,
-    )
+    ]
+    for line in lines:  # one line each, however narrow the terminal: they are there to be copied
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _made(folder: Path) -> Path:
