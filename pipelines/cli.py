@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 from rich.console import Console
 
@@ -209,16 +210,14 @@ def postgres_psql(context: typer.Context) -> None:
     with runtime.open_warehouse() as warehouse:
         url = warehouse.url
     programs = embedded.find_binaries(runtime.settings.holdfast_postgres_bin)
-    environment = {
-        "PGHOST": url.host,
-        "PGPORT": str(url.port or 5432),
-        "PGUSER": url.username,
-        "PGPASSWORD": str(url.password or ""),
-        "PGDATABASE": url.database,
-    }
-    os.environ.update({name: value for name, value in environment.items() if value})
+    if url.password:
+        os.environ["PGPASSWORD"] = str(url.password)  # the process list shows arguments
+    address = sa.URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, url.query
+    )
     psql = str(programs / "psql")
-    os.execv(psql, [psql, *context.args])  # noqa: S606 - a program found by path, no shell
+    arguments = [psql, "--dbname", address.render_as_string(), *context.args]
+    os.execv(psql, arguments)  # noqa: S606 - a program found by path, no shell
 
 
 @sandbox.command("serve")

@@ -17,13 +17,14 @@ from pipelines.analysis.frames import query
 from pipelines.analysis.tables import frame_table, snapshots_table
 from pipelines.orchestration.build import build_definitions
 from pipelines.orchestration.schedules import job_name, partition_range, run_config
+from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
 from pipelines.sandbox.live import Clockwork
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.world import ISSUER, World
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import Settings
 from pipelines.snapshots import Taken
 from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse.registry import find_published, register_target

@@ -17,11 +17,12 @@ happened, to which provider, target and page, and what to do.
     │   └── MalformedAnswer         not what the provider's documentation describes
     ├── TornWalk               (t)  the pages are not one state of the provider
     ├── HeldBack                    proven, but so different that a later walk has to agree
-    ├── Superseded                  a walk that began later was published first
+    ├── Superseded             (t)  a walk that overlapped this one was published first
     ├── TargetBusy             (t)  another process publishes the same target
     ├── Cancelled              (t)  the run was ended from outside
     ├── Unexpected                  a mistake in Holdfast itself
     ├── WarehouseUnreachable   (t)  no connection to Postgres, or it was lost
+    ├── WarehouseInterrupted   (t)  Postgres gave up: no disk, a lock, a timeout, a deadlock
     └── WarehouseRefused            Postgres does not accept what it was given
 
 (t): transient, another attempt may succeed.
@@ -116,6 +117,8 @@ class HeldBack(HoldfastError):
 class Superseded(HoldfastError):
     """A walk that began after this one, or overlapped it, was published first."""
 
+    transient = True
+
 
 class TargetBusy(HoldfastError):
     """Another process holds this target's lock."""
@@ -135,6 +138,12 @@ class Unexpected(HoldfastError):
 
 class WarehouseUnreachable(HoldfastError):
     """No connection to Postgres could be made, or it was lost."""
+
+    transient = True
+
+
+class WarehouseInterrupted(HoldfastError):
+    """Postgres gave up on a statement for a reason that may pass: no disk, a lock, a timeout."""
 
     transient = True
 

@@ -12,11 +12,9 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.errors import ConfigurationError
+from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings
-
-ROOT = Path(__file__).resolve().parents[1]
-"""The project's folder: sql/, targets.yaml and .env are found from here."""
 
 
 class Settings(BaseSettings):

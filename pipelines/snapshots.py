@@ -27,6 +27,7 @@ from pipelines.warehouse.registry import (
     Run,
     find_published,
     last_published,
+    oldest_first,
     record_failure,
     register_target,
 )
@@ -98,23 +99,23 @@ def take_snapshot(
             walks = _Walks(connection, client, target, target_id, last, on_progress)
             proven = walks.until_proven()
             guard = Guard(client.settings.max_drop_share, target.allow_empty, accept_empty)
+            accepted = walks.accepted(proven)
             snapshot = publish(
                 connection,
                 client.provider.dataset,
                 target_id,
                 run,
                 proven.staging,
-                walks.accepted(proven),
+                accepted,
                 guard,
                 first_collect=proven.first_collect,
             )
-            proven.staging.clear()
-    except HoldfastError as error:
-        error.located(target.name)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours, too, ends one target only
+        failure = _as_failure(target, error)
         if target_id is not None:
-            _keep_failure(warehouse, target_id, run, error)
-        raise
-    return Taken(target, snapshot, repeated=False)
+            _keep_failure(warehouse, target_id, run, failure)
+        raise failure from None
+    return Taken(target, snapshot, repeated=snapshot.started_at != accepted.started_at)
 
 
 def take_snapshots(
@@ -132,6 +133,8 @@ def take_snapshots(
     One that fails takes no other down. A caller that stops iterating ends the rest. `on_progress`
     is called by the threads that walk, `heartbeat` by the caller's, every `HEARTBEAT` seconds.
     """
+    with warehouse.connect() as connection:
+        targets = oldest_first(connection, targets)
     with ThreadPoolExecutor(client.settings.concurrency, client.provider.name) as threads:
         futures = {
             threads.submit(
@@ -160,17 +163,21 @@ def take_snapshots(
 
 
 def _outcome(target: Target, future: Future[Taken]) -> Taken | Failed:
-    error = future.exception()
-    if error is None:
+    try:
         return future.result()
-    if isinstance(error, HoldfastError):
+    except HoldfastError as error:
         return Failed(target, error)
+
+
+def _as_failure(target: Target, error: Exception) -> HoldfastError:
+    """Whatever ended a target's attempt, as an error of ours that names the target."""
+    if isinstance(error, HoldfastError):
+        return error.located(target.name)
     logger.error("%s failed unexpectedly", target.name, exc_info=error)
-    unexpected = Unexpected(
+    return Unexpected(
         f"{type(error).__name__}, a mistake in Holdfast; the log has the details",
         where=target.name,
     )
-    return Failed(target, unexpected)
 
 
 def _keep_failure(warehouse: Warehouse, target_id: int, run: Run, error: HoldfastError) -> None:
@@ -184,12 +191,16 @@ def _keep_failure(warehouse: Warehouse, target_id: int, run: Run, error: Holdfas
 
 @dataclass(frozen=True)
 class _Proven:
-    """A collect with its claim and its rows; `first_collect` is set where a published snapshot
-    served as the first of two collects."""
+    """A collect with its claim and its rows.
+
+    `began` is when the first request went out on which the claim rests; `first_collect` is set
+    where a published snapshot served as the first of two collects.
+    """
 
     claim: Claim
     collect: Collect
     staging: Staging
+    began: float
     first_collect: int | None = None
 
 
@@ -233,16 +244,18 @@ class _Walks:
                 proven = self._judge(collect, staging, previous)
             except PageCapped as capped:
                 logger.warning("%s: %s, beginning again with it", self._target.name, capped)
-                self._largest_page = self._page_size = capped.limit
+                self._largest_page = capped.limit
+                self._page_size = self._first_page_size()
                 self._walks, previous = self._walks - 1, None
             except TornWalk as torn:
                 why, previous = str(torn), None
+                self._page_size = self._first_page_size()
                 logger.info("%s: walk %d is torn: %s", self._target.name, self._walks, torn)
             else:
                 if proven:
                     return proven
                 why, previous = "two walks in a row gave different rows", (collect, staging)
-                self._page_size = self._another_page_size()
+                self._page_size = self._another_page_size(self._page_size)
         raise TornWalk(
             f"no state could be proven in {self._walks} walks ({self._pages} pages); the last:"
             f" {why}. What was published before stays. If it happens at every tick, the set"
@@ -253,10 +266,11 @@ class _Walks:
 
     def accepted(self, proven: _Proven) -> Accepted:
         """The row of `snapshot` that belongs to a proven walk, in the database's time."""
-        collect, clock = proven.collect, self._clock
+        collect = proven.collect
+        clock = DatabaseClock.read(self._connection, self._clock)
         began = collect.began if self._began is None else self._began
         return Accepted(
-            started_at=clock.earliest(began),
+            started_at=clock.earliest(proven.began),
             snapshot_at=clock.earliest(proven.claim.at),
             snapshot_until=clock.latest(proven.claim.until),
             finished_at=clock.latest(collect.ended),
@@ -276,16 +290,13 @@ class _Walks:
 
     def _first_page_size(self) -> int:
         """Another size than the last published walk's, which may serve as the first collect."""
-        self._page_size = self._largest_page
-        if not self._chain and self._last and self._last.page_size == self._page_size:
-            return self._another_page_size()
-        return self._page_size
-
-    def _another_page_size(self) -> int:
-        """A size whose pages begin elsewhere: no page that a cache kept can fit in its place."""
-        if self._page_size == self._largest_page:
-            return max(1, self._largest_page * 7 // 8)
+        if not self._chain and self._last and self._last.page_size == self._largest_page:
+            return self._another_page_size(self._largest_page)
         return self._largest_page
+
+    def _another_page_size(self, size: int) -> int:
+        """A size whose pages begin elsewhere: no page that a cache kept can fit in its place."""
+        return max(1, size * 7 // 8) if size == self._largest_page else self._largest_page
 
     def _collect(self, staging: Staging, previous: Collect | None) -> Collect:
         staging.clear()
@@ -347,20 +358,23 @@ class _Walks:
     ) -> _Proven | None:
         """The cheapest proof that fits; None where another collect has to be compared with this."""
         if collect.pages == 1:
-            return _Proven(proof.claim_one_page(collect), collect, staging)
+            return _Proven(proof.claim_one_page(collect), collect, staging, collect.began)
         if self._chain:
-            return _Proven(proof.claim_chained(collect), collect, staging)
+            return _Proven(proof.claim_chained(collect), collect, staging, collect.began)
         if previous:
             before, kept = previous
             if not same_rows(self._connection, kept, staging):
                 return None
-            return _Proven(proof.claim_same_twice(before, collect), collect, staging)
+            claim = proof.claim_same_twice(before, collect)
+            return _Proven(claim, collect, staging, before.began)
         if self._last and self._is_published(collect, self._last, staging):
             claim = proof.claim_same_as_published(collect)
-            return _Proven(claim, collect, staging, first_collect=self._last.snapshot_id)
+            return _Proven(claim, collect, staging, collect.began, self._last.snapshot_id)
         return None
 
     def _is_published(self, collect: Collect, last: PublishedSnapshot, staging: Staging) -> bool:
+        if collect.page_size == last.page_size:
+            return False
         aggregate = collect.aggregate
         apart = (aggregate.total, aggregate.unconfirmed) if aggregate else (None, None)
         return apart == (last.migrated_amount, last.migrated_unconfirmed) and same_as_current(

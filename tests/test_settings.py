@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ConfigurationError
+from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
-from pipelines.settings import ROOT, load_provider_settings, load_settings
+from pipelines.settings import load_provider_settings, load_settings
 
 PREFIXES = (*(f"{name.upper()}_" for name in PROVIDERS), "HOLDFAST_", "DATABASE_URL")
 

@@ -4,8 +4,9 @@ import re
 
 from pydantic_settings import BaseSettings
 
+from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import Settings
 
 
 def names(kind: type[BaseSettings]) -> set[str]:

@@ -7,9 +7,9 @@ from textwrap import dedent, indent
 import pytest
 
 from pipelines.errors import ConfigurationError
+from pipelines.paths import ROOT
 from pipelines.providers import c32
 from pipelines.sandbox.world import World
-from pipelines.settings import ROOT
 from pipelines.targets import Watch, WatchList, load_targets
 
 Load = Callable[[str], WatchList]

@@ -7,7 +7,7 @@ round what a token contract holds.
 import pandas as pd
 import sqlalchemy as sa
 
-from pipelines.settings import ROOT
+from pipelines.paths import ROOT
 
 QUERIES = ROOT / "sql" / "queries"
 

@@ -15,7 +15,7 @@ from datetime import datetime
 import dagster as dg
 from pydantic import Field
 
-from pipelines.errors import HoldfastError
+from pipelines.errors import ConfigurationError, HoldfastError
 from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
 from pipelines.snapshots import Failed, Progress, Taken, take_snapshots
@@ -72,17 +72,18 @@ def build_asset(provider: Provider, watch: Watch, uri: str) -> dg.AssetsDefiniti
         config: SnapshotConfig,
         runtime: dg.ResourceParam[Runtime],
     ) -> Iterator[SnapshotEvent]:
-        targets = _known(by_name, config.targets or list(context.partition_keys))
-        failures: list[Failed] = []
+        names = config.targets or list(context.partition_keys)
+        targets = [by_name[name] for name in names if name in by_name]
+        failures = [_gone(name) for name in names if name not in by_name]
         for outcome in _take(context, runtime, provider, targets, _run(context, config)):
             if isinstance(outcome, Failed):
-                failures.append(outcome)
+                failures.append(outcome.error)
                 context.log.error(str(outcome.error))
             else:
                 yield _materialization(dataset.name, outcome)
-        yield _check(dataset.name, len(targets), failures)
+        yield _check(dataset.name, len(names), failures)
         if failures:
-            raise _failure(provider, len(targets), failures)
+            raise _failure(provider, len(names), failures)
 
     return snapshots
 
@@ -124,11 +125,8 @@ def _run(context: dg.AssetExecutionContext, config: SnapshotConfig) -> Run:
     return Run(f"run {context.run.root_run_id or context.run.run_id}")
 
 
-def _known(by_name: dict[str, Target], names: list[str]) -> list[Target]:
-    """The targets of those names. Raises dg.Failure for one that has left targets.yaml."""
-    if gone := [name for name in names if name not in by_name]:
-        raise dg.Failure(f"no longer in targets.yaml: {', '.join(gone)}", allow_retries=False)
-    return [by_name[name] for name in names]
+def _gone(name: str) -> HoldfastError:
+    return ConfigurationError("no longer in targets.yaml", where=name)
 
 
 def _materialization(asset: str, taken: Taken) -> dg.AssetMaterialization:
@@ -149,7 +147,7 @@ def _materialization(asset: str, taken: Taken) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(asset, partition=taken.target.name, metadata=metadata)
 
 
-def _check(asset: str, asked: int, failures: list[Failed]) -> dg.AssetCheckResult:
+def _check(asset: str, asked: int, failures: list[HoldfastError]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=CHECK,
@@ -162,22 +160,21 @@ def _check(asset: str, asked: int, failures: list[Failed]) -> dg.AssetCheckResul
     )
 
 
-def _failure(provider: Provider, asked: int, failures: list[Failed]) -> dg.Failure:
-    names = ", ".join(failed.target.name for failed in failures)
+def _failure(provider: Provider, asked: int, failures: list[HoldfastError]) -> dg.Failure:
     return dg.Failure(
-        f"{len(failures)} of {asked} {provider.title} targets failed: {names}. The others are"
-        " published; running this again takes only those that failed.",
-        metadata={"failed": dg.MetadataValue.md(_table(failures))},
-        allow_retries=any(failed.error.transient for failed in failures),
+        f"{len(failures)} of {asked} {provider.title} targets failed; the others are published, and"
+        " running this again takes only those that failed:\n"
+        + "\n".join(str(error) for error in failures),
+        allow_retries=any(error.transient for error in failures),
     )
 
 
-def _table(failures: list[Failed]) -> str:
+def _table(failures: list[HoldfastError]) -> str:
     if not failures:
         return "none"
-    lines = ["| target | reason | message |", "|---|---|---|"]
-    for failed in failures:
-        cells = (failed.target.name, type(failed.error).__name__, str(failed.error))
+    lines = ["| where | reason | what happened |", "|---|---|---|"]
+    for error in failures:
+        cells = (error.where, type(error).__name__, error.message)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 

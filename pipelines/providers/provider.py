@@ -6,6 +6,7 @@ rules can be tested on bytes alone. All three providers address rows by position
 `limit`), whatever their API calls it.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -77,6 +78,10 @@ class Dataset:
         return tuple(name for name in self.column_names if name not in self.key)
 
 
+LONGEST_OPTIONS = 500
+"""Characters of options that a target's name shows."""
+
+
 class Target(BaseModel):
     """One thing that is watched, with the options that change what comes back.
 
@@ -101,8 +106,11 @@ class Target(BaseModel):
 
     @property
     def name(self) -> str:
-        """`provider:subject?options`: the target's identity everywhere."""
+        """`provider:subject?options`: the target's identity everywhere. Options too long for an
+        index are represented by their hash."""
         options = "&".join(f"{key}={value}" for key, value in self.options.items())
+        if len(options) > LONGEST_OPTIONS:
+            options = f"sha256={hashlib.sha256(options.encode()).hexdigest()}"
         return f"{self.provider}:{self.subject}" + (f"?{options}" if options else "")
 
 

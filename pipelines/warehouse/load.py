@@ -106,7 +106,7 @@ def publish(
         delta = _make_delta(connection, dataset, target_id, staging)
         counts = _count(connection, delta)
         if last:
-            _check_guard(connection, run, last, accepted.rows, counts["exited"], guard)
+            _check_guard(connection, run, last, accepted.rows, guard)
         _apply(connection, dataset, target_id, delta, accepted.snapshot_at)
         inserted = connection.execute(
             snapshot.insert()
@@ -204,7 +204,6 @@ def _check_guard(
     run: Run,
     last: PublishedSnapshot,
     rows: int,
-    exited: int,
     guard: Guard,
 ) -> None:
     """Raise HeldBack where too much is gone at once, unless a walk of an earlier run agrees."""
@@ -217,12 +216,13 @@ def _check_guard(
             " target in targets.yaml, or run holdfast snapshot --accept-empty for it once",
             rows=rows,
         )
-    if exited <= guard.max_drop_share * last.rows:
+    lost = last.rows - rows
+    if lost <= guard.max_drop_share * last.rows:
         return
-    held = held_rows(connection, last.target_id, run.key)
+    held = held_rows(connection, last, run.key)
     if held is None or not _agree(held, rows, guard.max_drop_share):
         raise HeldBack(
-            f"{exited} of {last.rows} rows are gone at once, more than a share of"
+            f"{lost} of {last.rows} rows are gone at once, more than a share of"
             f" {guard.max_drop_share:g}; published when the walk of a later run agrees",
             rows=rows,
         )

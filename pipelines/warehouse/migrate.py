@@ -1,11 +1,12 @@
 """Brings a database to the schema of this version.
 
 Alembic runs the numbered migrations under sql/migrations, whose content is plain SQL in a file
-beside each revision; afterwards all marts are applied again. Everything happens in one transaction
-under one lock: two processes that start at once wait for each other, and one that is killed leaves
-nothing half done.
+beside each revision; afterwards the marts are applied, where they are not the ones that the
+database has. All of it happens in one transaction under one lock: two processes that start at once
+wait for each other, and one that is killed leaves nothing half done.
 """
 
+import hashlib
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,40 +16,70 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from pipelines.errors import SchemaNotReady
-from pipelines.settings import ROOT
+from pipelines.paths import ROOT
 from pipelines.warehouse.postgres import OLDEST_VERSION, Warehouse
 
 SQL = ROOT / "sql"
+LOCK_PATIENCE = "20s"
 _LOCK = "holdfast migrate"
+_applied_marts = sa.table("applied_marts", sa.column("digest"))
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest revision. Does nothing new where it is there already.
+    """Bring the database to the newest revision and marts. Changes nothing where it has them.
 
-    Raises SchemaNotReady where that is impossible, WarehouseUnreachable.
+    Raises SchemaNotReady where that is impossible, WarehouseInterrupted when somebody who reads a
+    view does not end within `LOCK_PATIENCE`, WarehouseUnreachable.
     """
     with Warehouse(url) as warehouse, warehouse.transaction() as connection:
         _check_version(connection)
         connection.execute(
-            sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_LOCK, 0)))
+            sa.select(
+                sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_LOCK, 0)),
+                sa.func.set_config("lock_timeout", LOCK_PATIENCE, True),
+            )
         )
+        if _missing(connection) is None:
+            return
         config = _config()
         config.attributes["connection"] = connection
         _refuse_newer(connection, config)
         command.upgrade(config, "head")
-        for mart in sorted((SQL / "marts").glob("*.sql")):
+        for mart in _marts():
             execute_file(connection, mart)
+        connection.execute(_applied_marts.delete())
+        connection.execute(_applied_marts.insert().values(digest=_digest_of_marts()))
 
 
 def check_schema(connection: sa.Connection) -> None:
-    """Raise SchemaNotReady unless the database is at the newest revision."""
+    """Raise SchemaNotReady unless the database has the newest revision and marts."""
+    missing = _missing(connection)
+    if missing:
+        raise SchemaNotReady(f"the database {missing}: run holdfast migrate")
+
+
+def _missing(connection: sa.Connection) -> str | None:
+    """What the database lacks, as the end of a sentence; None where it lacks nothing."""
     found = MigrationContext.configure(connection).get_current_revision()
     newest = ScriptDirectory.from_config(_config()).get_current_head()
+    if found is None:
+        return "is empty"
     if found != newest:
-        state = f"at revision {found}" if found else "empty"
-        raise SchemaNotReady(
-            f"the database is {state}, this version needs {newest}: run holdfast migrate"
-        )
+        return f"is at revision {found}, this version needs {newest}"
+    if connection.scalar(sa.select(_applied_marts.c.digest)) != _digest_of_marts():
+        return "has views of another version"
+    return None
+
+
+def _marts() -> list[Path]:
+    return sorted((SQL / "marts").glob("*.sql"))
+
+
+def _digest_of_marts() -> str:
+    digest = hashlib.sha256()
+    for mart in _marts():
+        digest.update(mart.read_bytes())
+    return digest.hexdigest()
 
 
 def execute_file(connection: sa.Connection, beside: Path | str, suffix: str = "") -> None:

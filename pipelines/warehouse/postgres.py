@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+import psycopg
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from pipelines.errors import (
     ConfigurationError,
     HoldfastError,
+    WarehouseInterrupted,
     WarehouseRefused,
     WarehouseUnreachable,
 )
@@ -40,6 +42,11 @@ _KEEPALIVES = {
 }
 OLDEST_VERSION = 15
 
+_GONE = ("08", "57P")
+"""SQLSTATE of lost connections, and of servers that start, stop or were told to end them."""
+_PASSING = ("40", "53", "55P03", "57014")
+"""SQLSTATE of what may pass by itself: deadlocks, want of disk or memory, locks, timeouts."""
+
 
 def parse_url(url: str) -> sa.URL:
     """The SQLAlchemy URL of a Postgres given in any common spelling.
@@ -52,6 +59,10 @@ def parse_url(url: str) -> sa.URL:
         raise ConfigurationError(
             "DATABASE_URL can't be read, expected postgresql://user:password@host:port/database"
         ) from None
+    except ValueError:
+        raise ConfigurationError("the port in DATABASE_URL is not a number") from None
+    if "@" in (parsed.host or ""):
+        raise ConfigurationError("DATABASE_URL has two @: write an @ in the password as %40")
     if parsed.get_backend_name() not in ("postgres", "postgresql"):
         raise ConfigurationError(
             f"DATABASE_URL begins with {parsed.drivername}://, expected postgresql://"
@@ -69,13 +80,21 @@ class Warehouse:
 
     def __init__(self, url: str, *, connections: int = 5) -> None:
         self.url = parse_url(url)
-        settings = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+        settings = [f"-c {name}={value}" for name, value in _SESSION.items()]
+        given = self.url.query.get("options", "")
+        options = " ".join([*settings, *([given] if isinstance(given, str) else given)])
         self._engine = sa.create_engine(
             self.url,
             pool_size=connections,
             max_overflow=connections,
             pool_pre_ping=True,
-            connect_args={"options": settings, "application_name": "holdfast", **_KEEPALIVES},
+            connect_args={
+                "options": options,
+                "fallback_application_name": "holdfast",
+                **_KEEPALIVES,
+            },
+            # Deciding under the target's lock takes a look at what is committed by then.
+            isolation_level="READ COMMITTED",
             hide_parameters=True,
         )
 
@@ -99,13 +118,16 @@ class Warehouse:
         transactions from staying open while something else is waited for.
 
         Raises WarehouseUnreachable when there is no connection to be had or when it is lost,
-        WarehouseRefused for what Postgres does not accept.
+        WarehouseInterrupted for what may pass by itself, WarehouseRefused for what Postgres does
+        not accept.
         """
         try:
             with self._engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
-            raise self._explain(error) from None
+            raise self._explain(error.orig, lost=error.connection_invalidated) from None
+        except psycopg.Error as error:  # of COPY and other statements that go past SQLAlchemy
+            raise self._explain(error, lost=False) from None
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -113,41 +135,48 @@ class Warehouse:
         with self.connect() as connection, connection.begin():
             yield connection
 
-    def _explain(self, error: DBAPIError) -> HoldfastError:
+    def _explain(self, error: BaseException | None, *, lost: bool) -> HoldfastError:
         """Postgres's own words, without the row: that may hold anything a stranger chose."""
-        diagnosis = getattr(error.orig, "diag", None)
-        state = getattr(error.orig, "sqlstate", None)
-        if state is None or error.connection_invalidated or isinstance(error, OperationalError):
-            words = str(error.orig).strip().splitlines() or ["no reason given"]
+        state = getattr(error, "sqlstate", None)
+        if state is None or lost or state.startswith(_GONE):
+            words = str(error).strip().splitlines() or ["no reason given"]
             return WarehouseUnreachable(
                 f"Postgres at {self.place} can't be reached: {words[0]}."
                 " Is it running, and is DATABASE_URL right?"
             )
-        said = getattr(diagnosis, "message_primary", None) or error.__class__.__name__
-        return WarehouseRefused(f"Postgres at {self.place} refused ({state}): {said}")
+        said = getattr(getattr(error, "diag", None), "message_primary", None)
+        words_and_state = f"{said or error.__class__.__name__} (SQLSTATE {state})"
+        if state.startswith(_PASSING):
+            return WarehouseInterrupted(f"Postgres at {self.place} gave up: {words_and_state}")
+        return WarehouseRefused(f"Postgres at {self.place} refused: {words_and_state}")
 
 
 @dataclass(frozen=True)
 class DatabaseClock:
     """Moments of this process's monotonic clock as times of the database's clock.
 
-    One reading of the database's clock lies somewhere between its request and its answer, so every
-    moment has an earliest and a latest time; bounds of a snapshot take the one that widens them.
+    A reading of the database's clock lies somewhere between its request and its answer, and the two
+    clocks may drift apart, or this machine may sleep, between two readings: so a moment has an
+    earliest and a latest time, and the bounds of a snapshot take the one that widens them.
     """
 
-    asked: float
-    answered: float
-    reading: datetime
+    readings: tuple[tuple[float, float, datetime], ...]
 
     @classmethod
-    def read(cls, connection: sa.Connection) -> "DatabaseClock":
+    def read(cls, connection: sa.Connection, before: "DatabaseClock | None" = None) -> Self:
+        """The clock with one reading more than `before`."""
         with connection.begin():
             asked = time.monotonic()
             reading = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-            return cls(asked, time.monotonic(), reading)
+            answered = time.monotonic()
+        return cls((*(before.readings if before else ()), (asked, answered, reading)))
 
     def earliest(self, moment: float) -> datetime:
-        return self.reading + timedelta(seconds=moment - self.answered)
+        return min(
+            reading + timedelta(seconds=moment - answered) for _, answered, reading in self.readings
+        )
 
     def latest(self, moment: float) -> datetime:
-        return self.reading + timedelta(seconds=moment - self.asked)
+        return max(
+            reading + timedelta(seconds=moment - asked) for asked, _, reading in self.readings
+        )

@@ -1,7 +1,8 @@
 """Targets, their snapshots and their failures: what is known beside the rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -86,6 +87,21 @@ def register_target(connection: sa.Connection, target: Target) -> int:
     return int(found)
 
 
+def oldest_first(connection: sa.Connection, targets: Sequence[Target]) -> list[Target]:
+    """The targets in the order of their last snapshot, those without one first: a run that is ended
+    before its end must not leave the same ones out each time."""
+    taken = (
+        sa.select(target_table.c.name, sa.func.max(snapshot.c.snapshot_at).label("snapshot_at"))
+        .join(snapshot, snapshot.c.target_id == target_table.c.target_id)
+        .where(target_table.c.name.in_([target.name for target in targets]))
+        .group_by(target_table.c.name)
+    )
+    with connection.begin():
+        last = {row.name: row.snapshot_at for row in connection.execute(taken)}
+    never = datetime.min.replace(tzinfo=UTC)
+    return sorted(targets, key=lambda target: last.get(target.name, never))
+
+
 def find_published(
     connection: sa.Connection, target_id: int, run_key: str
 ) -> PublishedSnapshot | None:
@@ -107,21 +123,19 @@ def last_published(connection: sa.Connection, target_id: int) -> PublishedSnapsh
     )
 
 
-def held_rows(connection: sa.Connection, target_id: int, run_key: str) -> int | None:
-    """How many rows the walk before this run was held back with; None where it was not."""
-    failure = connection.execute(
-        sa.select(walk_failure.c.held_rows, walk_failure.c.failed_at)
-        .where(walk_failure.c.target_id == target_id, walk_failure.c.run_key != run_key)
+def held_rows(connection: sa.Connection, last: PublishedSnapshot, run_key: str) -> int | None:
+    """How many rows the last walk had that was held back since `last`, by another run than this."""
+    return connection.scalar(
+        sa.select(walk_failure.c.held_rows)
+        .where(
+            walk_failure.c.target_id == last.target_id,
+            walk_failure.c.run_key != run_key,
+            walk_failure.c.failed_at > last.published_at,
+            walk_failure.c.held_rows.is_not(None),
+        )
         .order_by(walk_failure.c.failed_at.desc())
         .limit(1)
-    ).one_or_none()
-    if failure is None:
-        return None
-    last = last_published(connection, target_id)
-    if last is not None and last.published_at > failure.failed_at:
-        return None
-    rows: int | None = failure.held_rows
-    return rows
+    )
 
 
 def record_failure(

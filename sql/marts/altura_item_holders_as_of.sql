@@ -18,7 +18,7 @@ language sql
 stable
 parallel safe
 as $$
-    with answering as (
+    with answering as not materialized (
         select t.target_id, t.name, s.snapshot_id, s.snapshot_at
         from target t
         cross join lateral (
@@ -65,4 +65,4 @@ as $$
     where h.valid_from <= moment and h.valid_to > moment
 $$;
 
-comment on function altura_item_holders_as_of(timestamptz) is 'Holders of each watched Altura item and their balances, as known at a moment, with the snapshot that answers (none: no snapshot that old).';
+comment on function altura_item_holders_as_of(timestamptz) is 'Holders of each watched Altura item and their balances, as known at a moment, with the snapshot that answers (none: no snapshot that old). Give the moment as a value: a sub-select in its place keeps the query from being planned as one.';

@@ -9,7 +9,13 @@ select
     d.key_hash,
     d.address,
     d.balance_before,
-    d.balance_after
+    d.balance_after,
+    d.name_before,
+    d.name_after,
+    d.profile_pic_before,
+    d.profile_pic_after,
+    d.profile_pic_url_before,
+    d.profile_pic_url_after
 from snapshot s
 join snapshot p on p.snapshot_id = s.previous_id
 join target t on t.target_id = s.target_id
@@ -25,18 +31,24 @@ cross join lateral (
         coalesce(n.key_hash, o.key_hash) as key_hash,
         coalesce(n.address, o.address) as address,
         o.balance as balance_before,
-        n.balance as balance_after
+        n.balance as balance_after,
+        o.name as name_before,
+        n.name as name_after,
+        o.profile_pic as profile_pic_before,
+        n.profile_pic as profile_pic_after,
+        o.profile_pic_url as profile_pic_url_before,
+        n.profile_pic_url as profile_pic_url_after
     from (
-        select c.key_hash, c.address, c.balance
+        select c.key_hash, c.address, c.balance, c.name, c.profile_pic, c.profile_pic_url
         from altura_item_holders_current c
         where c.target_id = s.target_id and c.valid_from = s.snapshot_at
         union all
-        select h.key_hash, h.address, h.balance
+        select h.key_hash, h.address, h.balance, h.name, h.profile_pic, h.profile_pic_url
         from altura_item_holders_history h
         where h.target_id = s.target_id and h.valid_from = s.snapshot_at
     ) n
     full join (
-        select h.key_hash, h.address, h.balance
+        select h.key_hash, h.address, h.balance, h.name, h.profile_pic, h.profile_pic_url
         from altura_item_holders_history h
         where h.target_id = s.target_id and h.valid_to = s.snapshot_at
     ) o using (key_hash)
@@ -53,3 +65,9 @@ comment on column altura_item_holders_changes.key_hash is 'First 16 bytes of SHA
 comment on column altura_item_holders_changes.address is 'Wallet address of the holder, in lower case.';
 comment on column altura_item_holders_changes.balance_before is 'Before: Units of the item held, a whole number up to 2^256-1.';
 comment on column altura_item_holders_changes.balance_after is 'After: Units of the item held, a whole number up to 2^256-1.';
+comment on column altura_item_holders_changes.name_before is 'Before: Display name chosen by the holder, as it came.';
+comment on column altura_item_holders_changes.name_after is 'After: Display name chosen by the holder, as it came.';
+comment on column altura_item_holders_changes.profile_pic_before is 'Before: Profile picture as the holder set it, often on IPFS.';
+comment on column altura_item_holders_changes.profile_pic_after is 'After: Profile picture as the holder set it, often on IPFS.';
+comment on column altura_item_holders_changes.profile_pic_url_before is 'Before: Copy of the profile picture kept by Altura.';
+comment on column altura_item_holders_changes.profile_pic_url_after is 'After: Copy of the profile picture kept by Altura.';

@@ -11,7 +11,11 @@ select
     d.total_before,
     d.total_after,
     d.unconfirmed_before,
-    d.unconfirmed_after
+    d.unconfirmed_after,
+    d.name_before,
+    d.name_after,
+    d.prod_unique_id_before,
+    d.prod_unique_id_after
 from snapshot s
 join snapshot p on p.snapshot_id = s.previous_id
 join target t on t.target_id = s.target_id
@@ -29,18 +33,22 @@ cross join lateral (
         o.total as total_before,
         n.total as total_after,
         o.unconfirmed as unconfirmed_before,
-        n.unconfirmed as unconfirmed_after
+        n.unconfirmed as unconfirmed_after,
+        o.name as name_before,
+        n.name as name_after,
+        o.prod_unique_id as prod_unique_id_before,
+        n.prod_unique_id as prod_unique_id_after
     from (
-        select c.key_hash, c.device_id, c.total, c.unconfirmed
+        select c.key_hash, c.device_id, c.total, c.unconfirmed, c.name, c.prod_unique_id
         from catenis_asset_holders_current c
         where c.target_id = s.target_id and c.valid_from = s.snapshot_at
         union all
-        select h.key_hash, h.device_id, h.total, h.unconfirmed
+        select h.key_hash, h.device_id, h.total, h.unconfirmed, h.name, h.prod_unique_id
         from catenis_asset_holders_history h
         where h.target_id = s.target_id and h.valid_from = s.snapshot_at
     ) n
     full join (
-        select h.key_hash, h.device_id, h.total, h.unconfirmed
+        select h.key_hash, h.device_id, h.total, h.unconfirmed, h.name, h.prod_unique_id
         from catenis_asset_holders_history h
         where h.target_id = s.target_id and h.valid_to = s.snapshot_at
     ) o using (key_hash)
@@ -59,3 +67,7 @@ comment on column catenis_asset_holders_changes.total_before is 'Before: Amount 
 comment on column catenis_asset_holders_changes.total_after is 'After: Amount held, the unconfirmed part included.';
 comment on column catenis_asset_holders_changes.unconfirmed_before is 'Before: Part of the amount not yet confirmed.';
 comment on column catenis_asset_holders_changes.unconfirmed_after is 'After: Part of the amount not yet confirmed.';
+comment on column catenis_asset_holders_changes.name_before is 'Before: Last known name of the device; shown only by permission.';
+comment on column catenis_asset_holders_changes.name_after is 'After: Last known name of the device; shown only by permission.';
+comment on column catenis_asset_holders_changes.prod_unique_id_before is 'Before: Last known product id; shown only by permission.';
+comment on column catenis_asset_holders_changes.prod_unique_id_after is 'After: Last known product id; shown only by permission.';

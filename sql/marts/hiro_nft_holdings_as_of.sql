@@ -20,7 +20,7 @@ language sql
 stable
 parallel safe
 as $$
-    with answering as (
+    with answering as not materialized (
         select t.target_id, t.name, s.snapshot_id, s.snapshot_at
         from target t
         cross join lateral (
@@ -71,4 +71,4 @@ as $$
     where h.valid_from <= moment and h.valid_to > moment
 $$;
 
-comment on function hiro_nft_holdings_as_of(timestamptz) is 'Non-fungible tokens held by each watched Stacks principal, as known at a moment, with the snapshot that answers (none: no snapshot that old).';
+comment on function hiro_nft_holdings_as_of(timestamptz) is 'Non-fungible tokens held by each watched Stacks principal, as known at a moment, with the snapshot that answers (none: no snapshot that old). Give the moment as a value: a sub-select in its place keeps the query from being planned as one.';

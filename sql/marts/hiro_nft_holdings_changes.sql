@@ -12,7 +12,13 @@ select
     d.tx_id_before,
     d.tx_id_after,
     d.value_repr_before,
-    d.value_repr_after
+    d.value_repr_after,
+    d.value_type_before,
+    d.value_type_after,
+    d.token_id_before,
+    d.token_id_after,
+    d.block_height_before,
+    d.block_height_after
 from snapshot s
 join snapshot p on p.snapshot_id = s.previous_id
 join target t on t.target_id = s.target_id
@@ -30,18 +36,24 @@ cross join lateral (
         o.tx_id as tx_id_before,
         n.tx_id as tx_id_after,
         o.value_repr as value_repr_before,
-        n.value_repr as value_repr_after
+        n.value_repr as value_repr_after,
+        o.value_type as value_type_before,
+        n.value_type as value_type_after,
+        o.token_id as token_id_before,
+        n.token_id as token_id_after,
+        o.block_height as block_height_before,
+        n.block_height as block_height_after
     from (
-        select c.key_hash, c.asset_identifier, c.value_hex, c.tx_id, c.value_repr
+        select c.key_hash, c.asset_identifier, c.value_hex, c.tx_id, c.value_repr, c.value_type, c.token_id, c.block_height
         from hiro_nft_holdings_current c
         where c.target_id = s.target_id and c.valid_from = s.snapshot_at
         union all
-        select h.key_hash, h.asset_identifier, h.value_hex, h.tx_id, h.value_repr
+        select h.key_hash, h.asset_identifier, h.value_hex, h.tx_id, h.value_repr, h.value_type, h.token_id, h.block_height
         from hiro_nft_holdings_history h
         where h.target_id = s.target_id and h.valid_from = s.snapshot_at
     ) n
     full join (
-        select h.key_hash, h.asset_identifier, h.value_hex, h.tx_id, h.value_repr
+        select h.key_hash, h.asset_identifier, h.value_hex, h.tx_id, h.value_repr, h.value_type, h.token_id, h.block_height
         from hiro_nft_holdings_history h
         where h.target_id = s.target_id and h.valid_to = s.snapshot_at
     ) o using (key_hash)
@@ -61,3 +73,9 @@ comment on column hiro_nft_holdings_changes.tx_id_before is 'Before: Transaction
 comment on column hiro_nft_holdings_changes.tx_id_after is 'After: Transaction by which the principal received the token.';
 comment on column hiro_nft_holdings_changes.value_repr_before is 'Before: Token value as Clarity prints it; not a key.';
 comment on column hiro_nft_holdings_changes.value_repr_after is 'After: Token value as Clarity prints it; not a key.';
+comment on column hiro_nft_holdings_changes.value_type_before is 'Before: Clarity type of the value: uint, tuple, buffer, ….';
+comment on column hiro_nft_holdings_changes.value_type_after is 'After: Clarity type of the value: uint, tuple, buffer, ….';
+comment on column hiro_nft_holdings_changes.token_id_before is 'Before: The value where it is an int or uint, else null.';
+comment on column hiro_nft_holdings_changes.token_id_after is 'After: The value where it is an int or uint, else null.';
+comment on column hiro_nft_holdings_changes.block_height_before is 'Before: Block in which the principal received the token.';
+comment on column hiro_nft_holdings_changes.block_height_after is 'After: Block in which the principal received the token.';

@@ -1,4 +1,4 @@
--- How each target is: its last snapshot, and what has failed since.
+-- How each target is: its last snapshot, and how many runs have failed since, the last one why.
 select
     t.name as target,
     t.label,
@@ -25,7 +25,7 @@ left join lateral (
 ) s on true
 left join lateral (
     select
-        count(*) as failures,
+        count(distinct f.run_key) as failures,
         (array_agg(f.reason order by f.failed_at desc))[1] as reason,
         (array_agg(f.message order by f.failed_at desc))[1] as message
     from walk_failure f

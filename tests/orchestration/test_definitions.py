@@ -10,9 +10,10 @@ from pydantic import SecretStr
 
 from pipelines.demo import TARGETS, demo_runtime
 from pipelines.orchestration.build import build_definitions
+from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import Settings
 from pipelines.targets import load_targets
 
 SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")

@@ -114,3 +114,13 @@ comment on column walk_failure.reason is 'Kind of failure, the name of the error
 comment on column walk_failure.transient is 'Whether another attempt may succeed without anybody changing something.';
 comment on column walk_failure.message is 'What happened, where, and what to do.';
 comment on column walk_failure.held_rows is 'HeldBack: rows of the proven set that a later walk has to agree with.';
+
+
+create table applied_marts (
+    digest text collate "C" primary key,
+    applied_at timestamptz not null default clock_timestamp()
+);
+
+comment on table applied_marts is 'Which version of the views and functions this database has; one row.';
+comment on column applied_marts.digest is 'SHA-256 over the files that make them.';
+comment on column applied_marts.applied_at is 'When they were made.';
