@@ -44,6 +44,8 @@ OLDEST_VERSION = 15
 
 _GONE = ("08", "57P")
 """SQLSTATE of lost connections, and of servers that start, stop or were told to end them."""
+_QUOTING = ("22",)
+"""SQLSTATE of errors whose message quotes the value that was refused."""
 _PASSING = ("40", "53", "55P03", "57014")
 """SQLSTATE of what may pass by itself: deadlocks, want of disk or memory, locks, timeouts."""
 
@@ -145,6 +147,8 @@ class Warehouse:
                 " Is it running, and is DATABASE_URL right?"
             )
         said = getattr(getattr(error, "diag", None), "message_primary", None)
+        if state.startswith(_QUOTING):
+            said = None
         words_and_state = f"{said or error.__class__.__name__} (SQLSTATE {state})"
         if state.startswith(_PASSING):
             return WarehouseInterrupted(f"Postgres at {self.place} gave up: {words_and_state}")

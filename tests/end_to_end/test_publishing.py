@@ -1,11 +1,15 @@
 """What one snapshot after another leaves in the warehouse."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from pipelines.errors import HeldBack, Superseded
+from pipelines.errors import HeldBack, RequestRefused, Superseded, Unexpected
+from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.world import World
+from pipelines.snapshots import take_snapshot
+from pipelines.warehouse.registry import Run, oldest_first
 
 UINT256 = 2**256 - 1
 
@@ -278,3 +282,59 @@ def test_two_options_of_one_item_are_two_targets(pipeline, world: World):
         " group by t.target_id, t.options order by t.target_id"
     )
     assert rows == [({}, 1), ({"include_listed": "false"}, 2)]
+
+
+def test_a_hold_outlasts_other_failures_in_between(pipeline, sandbox, world: World):
+    key = world.add_altura_item(20)
+    pipeline.take(key)
+    world.set_rows(key, sorted(world.state(key).rows)[:8])
+    with pytest.raises(HeldBack):
+        pipeline.take(key)
+    sandbox.before_response = lambda exchange: Answer(404, {}, b"")
+    with pytest.raises(RequestRefused):
+        pipeline.take(key)
+    sandbox.before_response = None
+    assert pipeline.take(key).rows == 8
+
+
+def test_a_set_that_exchanges_its_rows_is_not_held_back(pipeline, world: World):
+    key = world.add_altura_item(3)
+    pipeline.take(key)
+    world.set_rows(key, world.state(world.add_altura_item(3)).listing)
+    snapshot = pipeline.take(key)
+    assert (snapshot.entered, snapshot.exited) == (3, 3)
+
+
+def test_a_target_with_hundreds_of_asset_identifiers_has_a_name_that_fits(pipeline, world: World):
+    key = world.add_hiro_principal(4)
+    issuer = "SP000000000000000000002Q6VF78"
+    identifiers = tuple(f"{issuer}.contract-number-{n}::token" for n in range(300))
+    target = pipeline.target(key, asset_identifiers=identifiers)
+    assert pipeline.take(target).rows == 0
+    [(name, options)] = pipeline.sql("select name, options from target")
+    assert name.startswith(f"{key}?sha256=")
+    assert options["asset_identifiers"].count(",") == 299
+
+
+def test_a_mistake_in_holdfast_ends_its_target_only_and_is_kept(pipeline, world: World, caplog):
+    key = world.add_altura_item(3)
+
+    def mistaken(*_):
+        raise KeyError("canary")
+
+    client = pipeline.client("altura", concurrency=2)
+    client.provider = replace(client.provider, read_page=mistaken)
+    with pytest.raises(Unexpected, match="KeyError, a mistake in Holdfast"):
+        take_snapshot(pipeline.target(key), client, pipeline.warehouse, Run("by hand"))
+    assert pipeline.sql("select reason, transient from walk_failure") == [("Unexpected", False)]
+    assert "KeyError" in caplog.text
+
+
+def test_those_without_a_snapshot_are_taken_first_then_the_oldest(pipeline, world: World):
+    keys = [world.add_altura_item(1) for _ in range(4)]
+    targets = [pipeline.target(key) for key in keys]
+    for number in (2, 0):
+        pipeline.take(targets[number])
+    with pipeline.warehouse.connect() as connection:
+        ordered = oldest_first(connection, targets)
+    assert ordered == [targets[1], targets[3], targets[2], targets[0]]

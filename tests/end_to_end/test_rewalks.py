@@ -1,6 +1,7 @@
 """Worlds that change while they are read: what is published is one true state, or nothing is."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -129,3 +130,16 @@ def test_two_workers_on_one_target_leave_one_history(pipeline, world: World):
         " and (a.valid_to is null or a.valid_to > b.valid_from)"
     )
     assert overlapping == [(0,)]
+
+
+@pytest.mark.parametrize("cap", [None, 24])
+def test_no_collect_repeats_the_requests_that_it_is_compared_with(
+    pipeline, sandbox, world: World, cap
+):
+    sandbox.altura_max_per_page = cap
+    key = world.add_altura_item(300)
+    taken = [pipeline.take(key) for _ in range(4)]
+    assert {snapshot.proof for snapshot in taken} == {"double_collect"}
+    assert [snapshot.walks for snapshot in taken] == [2, 1, 1, 1]
+    sizes = [snapshot.page_size for snapshot in taken]
+    assert all(one != next_one for one, next_one in pairwise(sizes))

@@ -183,3 +183,22 @@ def test_the_key_hash_can_be_recomputed_in_sql(sql):
 
 def datasets():
     return {provider.dataset.name for provider in PROVIDERS.values()}
+
+
+def test_views_of_another_version_are_noticed_and_a_migration_renews_them(database_url, sql):
+    sql("update applied_marts set digest = 'older'")
+    with (
+        Warehouse(database_url) as warehouse,
+        warehouse.transaction() as connection,
+        pytest.raises(SchemaNotReady, match="views of another version"),
+    ):
+        check_schema(connection)
+    migrate(database_url)
+    with Warehouse(database_url) as warehouse, warehouse.transaction() as connection:
+        check_schema(connection)
+
+
+def test_a_migration_with_nothing_to_do_waits_for_no_reader(database_url):
+    with Warehouse(database_url) as warehouse, warehouse.transaction() as reader:
+        reader.execute(sa.text("select * from positions"))
+        migrate(database_url)

@@ -1,0 +1,110 @@
+"""Connections: what they promise whatever the server's settings, and what their errors say."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from pipelines.errors import (
+    ConfigurationError,
+    WarehouseInterrupted,
+    WarehouseRefused,
+    WarehouseUnreachable,
+)
+from pipelines.warehouse.postgres import DatabaseClock, Warehouse, parse_url
+
+CANARY = "c4nary"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://user:p@{CANARY}@host/db",
+        f"postgresql://user:{CANARY}@host:54x32/db",
+        f"postgresql://user:{CANARY}@[::1/db",
+        f"mysql://user:{CANARY}@host/db",
+        f"{CANARY}",
+    ],
+)
+def test_a_url_that_can_not_be_used_is_refused_without_being_repeated(url):
+    with pytest.raises(ConfigurationError) as refused:
+        parse_url(url)
+    assert CANARY not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_common_spelling_of_postgres_is_understood(scheme):
+    assert parse_url(f"{scheme}://host/db").drivername == "postgresql+psycopg"
+
+
+def test_decisions_are_taken_on_what_is_committed_whatever_the_default_isolation(database_url):
+    with Warehouse(database_url) as warehouse, warehouse.transaction() as connection:
+        name = connection.engine.url.database
+        statement = "alter database \"{}\" set default_transaction_isolation = 'repeatable read'"
+        connection.execute(sa.text(statement.format(name)))
+    with Warehouse(database_url) as warehouse, warehouse.transaction() as connection:
+        assert connection.scalar(sa.text("show transaction_isolation")) == "read committed"
+
+
+def test_options_in_the_url_are_kept_beside_ours(database_url):
+    url = sa.make_url(database_url).update_query_dict({"options": "-c search_path=elsewhere"})
+    with (
+        Warehouse(url.render_as_string(hide_password=False)) as warehouse,
+        warehouse.transaction() as connection,
+    ):
+        shown = [
+            connection.scalar(sa.text(f"show {name}"))
+            for name in ("search_path", "timezone", "tcp_keepalives_idle", "application_name")
+        ]
+    assert shown == ["elsewhere", "UTC", "5", "holdfast"]
+
+
+def test_a_row_that_copy_refuses_is_not_repeated_in_the_error(database_url):
+    def copy_nonsense():
+        with Warehouse(database_url) as warehouse, warehouse.transaction() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute("create temp table t (n integer)")
+            with cursor.copy("copy t from stdin") as copy:
+                copy.write_row([CANARY])
+
+    with pytest.raises(WarehouseRefused, match="SQLSTATE 22P02") as refused:
+        copy_nonsense()
+    assert CANARY not in str(refused.value)
+
+
+def test_what_may_pass_by_itself_is_transient(database_url):
+    def wait_too_long():
+        with Warehouse(database_url) as warehouse, warehouse.transaction() as connection:
+            connection.execute(sa.text("set local statement_timeout = '20ms'"))
+            connection.execute(sa.text("select pg_sleep(5)"))
+
+    with pytest.raises(WarehouseInterrupted, match="statement timeout"):
+        wait_too_long()
+
+
+def test_a_connection_that_was_ended_is_unreachable_and_the_next_one_works(database_url):
+    def end_the_connection(warehouse):
+        with warehouse.transaction() as connection, warehouse.transaction() as other:
+            pid = connection.scalar(sa.text("select pg_backend_pid()"))
+            other.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
+            connection.execute(sa.text("select 1"))
+
+    with Warehouse(database_url) as warehouse:
+        with pytest.raises(WarehouseUnreachable):
+            end_the_connection(warehouse)
+        with warehouse.transaction() as connection:
+            assert connection.scalar(sa.text("select 1")) == 1
+
+
+def test_the_clock_gives_bounds_that_enclose_the_databases_time(database_url):
+    with Warehouse(database_url) as warehouse, warehouse.connect() as connection:
+        clock = DatabaseClock.read(connection)
+        [(asked, answered, reading)] = clock.readings
+        assert clock.earliest(asked) <= reading <= clock.latest(answered)
+
+
+def test_clocks_that_drift_apart_widen_the_bounds():
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    slept = DatabaseClock(((0.0, 0.0, noon), (10.0, 10.0, noon + timedelta(hours=1))))
+    assert slept.earliest(5.0) == noon + timedelta(seconds=5)
+    assert slept.latest(5.0) == noon + timedelta(hours=1, seconds=-5)
