@@ -43,7 +43,7 @@ HEARTBEAT = 30.0
 class Progress:
     """How far a target is: rows read of `total` (None: not told), in which walk."""
 
-    target: str
+    target: Target
     walk: int
     pages: int
     rows: int
@@ -51,7 +51,9 @@ class Progress:
 
     def __str__(self) -> str:
         of_total = f" of {self.total:,}" if self.total is not None else ""
-        return f"{self.target}: walk {self.walk}, page {self.pages}, {self.rows:,}{of_total} rows"
+        return (
+            f"{self.target.name}: walk {self.walk}, page {self.pages}, {self.rows:,}{of_total} rows"
+        )
 
 
 OnProgress = Callable[[Progress], None]
@@ -331,9 +333,7 @@ class _Walks:
             count += 1
             self._pages += 1
             aggregate = fetched.page.aggregate or aggregate
-            self._on_progress(
-                Progress(self._target.name, self._walks, count, rows, fetched.page.total)
-            )
+            self._on_progress(Progress(self._target, self._walks, count, rows, fetched.page.total))
         if first is None or top is None:
             raise TornWalk("the walk ended without a page at position 0")
         return Collect(

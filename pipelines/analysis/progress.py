@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from pipelines.analysis.tables import abbreviated
 from pipelines.snapshots import OnProgress, Progress
 
 
@@ -26,14 +27,15 @@ def progress_bars(console: Console) -> Iterator[OnProgress]:
     tasks: dict[str, TaskID] = {}
 
     def show(progress: Progress) -> None:
-        if progress.target not in tasks:
-            tasks[progress.target] = bars.add_task(progress.target, pages=0, rate="…")
-        task = tasks[progress.target]
+        name = progress.target.name
+        if name not in tasks:
+            tasks[name] = bars.add_task(name, pages=0, rate="…")
+        task = tasks[name]
         again = f" (walk {progress.walk})" if progress.walk > 1 else ""
         speed = bars.tasks[task].speed
         bars.update(
             task,
-            description=progress.target + again,
+            description=abbreviated(progress.target.label or name) + again,
             completed=progress.rows,
             total=progress.total,
             pages=progress.pages,

@@ -94,7 +94,12 @@ def cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = printable(str(value))
-    return text if len(text) <= _LONGEST_WORD or " " in text else f"{text[:12]}…{text[-6:]}"
+    return text if " " in text else abbreviated(text)
+
+
+def abbreviated(text: str) -> str:
+    """A long address or id by its beginning and its end."""
+    return text if len(text) <= _LONGEST_WORD else f"{text[:12]}…{text[-6:]}"
 
 
 def printable(text: str) -> str:

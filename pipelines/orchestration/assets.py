@@ -102,7 +102,7 @@ def _take(
     under_way: dict[str, Progress] = {}
 
     def note(progress: Progress) -> None:
-        under_way[progress.target] = progress
+        under_way[progress.target.name] = progress
 
     def tell() -> None:
         context.log.info("\n".join(str(progress) for progress in list(under_way.values())))
