@@ -28,14 +28,15 @@ def progress_bars(console: Console) -> Iterator[OnProgress]:
 
     def show(progress: Progress) -> None:
         name = progress.target.name
+        shown = abbreviated(progress.target.label or name)
         if name not in tasks:
-            tasks[name] = bars.add_task(name, pages=0, rate="…")
+            tasks[name] = bars.add_task(shown, pages=0, rate="…")
         task = tasks[name]
         again = f" (walk {progress.walk})" if progress.walk > 1 else ""
         speed = bars.tasks[task].speed
         bars.update(
             task,
-            description=abbreviated(progress.target.label or name) + again,
+            description=shown + again,
             completed=progress.rows,
             total=progress.total,
             pages=progress.pages,
