@@ -4,20 +4,24 @@ Data goes to stdout, messages to stderr. Exit codes: 0 all is well, 1 something 
 command or the configuration can't be used.
 """
 
+import difflib
 import logging
 import os
 import sys
 import uuid
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Annotated
 
 import sqlalchemy as sa
 import typer
 from rich.console import Console
+from rich.highlighter import NullHighlighter
+from rich.logging import RichHandler
 
 from pipelines.analysis.frames import query
 from pipelines.analysis.progress import progress_bars
-from pipelines.analysis.tables import frame_table, snapshots_table
+from pipelines.analysis.tables import frame_table, printable, snapshots_table
 from pipelines.errors import ConfigurationError, HoldfastError
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target
@@ -27,7 +31,7 @@ from pipelines.snapshots import Failed, Taken, take_snapshots
 from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse import embedded
 from pipelines.warehouse.migrate import migrate as migrate_database
-from pipelines.warehouse.registry import Run
+from pipelines.warehouse.registry import Run, known_names
 from pipelines.warehouse.schema import KINDS
 
 WIDTH_OF_FILES = 120
@@ -54,17 +58,26 @@ class _Options:
     demo: bool
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        out.print(metadata.version("holdfast"), highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
     *,
     demo: Annotated[bool, typer.Option(help="Look at the demo's data, not at your own.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell each step.")] = False,
+    version: Annotated[  # noqa: ARG001 - acted on by its callback
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell it.")
+    ] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
+        format="%(message)s",
+        handlers=[RichHandler(console=err, show_path=False, highlighter=NullHighlighter())],
     )
     context.obj = _Options(demo)
 
@@ -131,6 +144,9 @@ def snapshot(
     failed = sum(isinstance(outcome, Failed) for outcome in outcomes)
     title = f"{len(outcomes) - failed} of {len(outcomes)} targets published"
     out.print(snapshots_table(outcomes, title))
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            _complain(str(outcome.error))
     if failed:
         raise typer.Exit(1)
 
@@ -162,18 +178,20 @@ def changes(
     if change and change not in KINDS:
         raise ConfigurationError(f"{change!r} is no kind of change; there are {', '.join(KINDS)}")
     with _runtime(context).open_warehouse() as warehouse, warehouse.transaction() as connection:
+        if target:
+            _check_known(target, known_names(connection))
         frame = query(connection, "changes", target=target, change=change, limit=limit)
     if frame.empty:
-        err.print("No such change. Changes need two snapshots of a target.")
+        err.print("No such change yet. Changes need two snapshots of a target.")
         return
-    out.print(frame_table(frame, f"{len(frame)} changes (times in UTC)"))
+    out.print(frame_table(frame, f"The latest {len(frame)} changes (UTC); --limit for more"))
 
 
 @app.command()
 def migrate(context: typer.Context) -> None:
     """Bring the database to the schema of this version; safe to repeat."""
-    migrate_database(_runtime(context).database_url())
-    err.print("The database is at the schema of this version.")
+    migrated = migrate_database(_runtime(context).database_url())
+    err.print("The database was migrated." if migrated else "The database is up to date.")
 
 
 @postgres.command("start")
@@ -196,7 +214,8 @@ def postgres_status(context: typer.Context) -> None:
     """Whether the server runs, and where. Exit code 1 when it does not."""
     server = embedded.status(_settings(context).holdfast_home)
     if server is None:
-        err.print("Postgres is not running. Start it: holdfast postgres start")
+        flag = " --demo" if context.obj.demo else ""
+        err.print(f"Postgres is not running. Start it: holdfast{flag} postgres start")
         raise typer.Exit(1)
     out.print(f"Postgres {server.version}, 127.0.0.1:{server.port}, {server.data_directory}")
 
@@ -222,26 +241,38 @@ def postgres_psql(context: typer.Context) -> None:
 
 @sandbox.command("serve")
 def sandbox_serve(
-    port: Annotated[int, typer.Option(help="First of three neighbouring ports; 0: any.")] = 4600,
+    port: Annotated[
+        int, typer.Option(min=0, max=65533, help="First of three neighbouring ports; 0: any.")
+    ] = 4600,
     seed: Annotated[int, typer.Option(help="The world's seed.")] = 1,
     tick: Annotated[float, typer.Option(min=0, help="Seconds between changes; 0: none.")] = 5.0,
 ) -> None:
     """Serve the three APIs over a small world until Ctrl-C; tells how to point Holdfast at it."""
     from pipelines.sandbox.command import serve  # noqa: PLC0415 - of no use to other commands
 
-    serve(out, err, port=port, seed=seed, tick=tick)
+    serve(load_settings().holdfast_home, out, err, port=port, seed=seed, tick=tick)
 
 
 def main() -> None:
     """Run the command line; errors that are meant for people come without a traceback."""
     try:
         app(standalone_mode=True)
-    except ConfigurationError as error:
-        err.print(f"holdfast: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
     except HoldfastError as error:
-        err.print(f"holdfast: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _complain(f"holdfast: {error}")
+        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+
+
+def _complain(message: str) -> None:
+    """A message of failure, as it is: it may hold what a stranger chose."""
+    lines = (printable(line) for line in message.splitlines())
+    err.print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_known(name: str, known: list[str]) -> None:
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        meant = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise ConfigurationError(f"the warehouse has no target {name!r}{meant}")
 
 
 def _settings(context: typer.Context) -> Settings:

@@ -258,11 +258,11 @@ class _Walks:
                     return proven
                 why, previous = "two walks in a row gave different rows", (collect, staging)
                 self._page_size = self._another_page_size(self._page_size)
+        prefix = self._client.provider.name.upper()
         raise TornWalk(
             f"no state could be proven in {self._walks} walks ({self._pages} pages); the last:"
-            f" {why}. What was published before stays. If it happens at every tick, the set"
-            " changes faster than it can be read: raise requests_per_minute, concurrency or"
-            f" max_walks ({self._client.provider.name.upper()}_…)",
+            f" {why}. If it happens at every tick, the set changes faster than it can be read:"
+            f" raise {prefix}_REQUESTS_PER_MINUTE or {prefix}_MAX_WALKS",
             where=self._target.name,
         )
 

@@ -7,10 +7,12 @@ expected: whoever edits a list of hundreds of targets should not have to run it 
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+from cronsim import CronSim, CronSimError
 from pydantic import ValidationError
 
 from pipelines.errors import ConfigurationError
@@ -122,8 +124,8 @@ class _Reader:
         for key in data.keys() - {"cron", "targets"}:
             self.mistake((provider, key), f"unknown key {key!r}; there are cron and targets")
         cron = data.get("cron") or None
-        if cron is not None and (not isinstance(cron, str) or len(cron.split()) != 5):
-            self.mistake((provider, "cron"), f"cron is {cron!r}, expected five fields")
+        if cron is not None and (fault := _fault_of_cron(cron)):
+            self.mistake((provider, "cron"), f"cron is {cron!r}: {fault}")
         entries = data.get("targets") or []
         if not isinstance(entries, list):
             self.mistake((provider, "targets"), "expected a list of targets")
@@ -162,6 +164,26 @@ class _Reader:
             for mistake in error.errors(include_url=False):
                 field = ".".join(map(str, mistake["loc"])) or "the target"
                 found = "" if mistake["type"] == "missing" else f", found {mistake['input']!r}"
-                text = f"{field}: {mistake['msg'].removeprefix('Value error, ')}"
+                if mistake["type"] == "extra_forbidden":
+                    text, found = f"unknown key {field!r}{_meant(provider, field)}", ""
+                else:
+                    text = f"{field}: {mistake['msg'].removeprefix('Value error, ')}"
                 self.mistake((*at, *mistake["loc"]), text + shorten(found))
             return None
+
+
+def _meant(provider: str, key: str) -> str:
+    known = list(PROVIDERS[provider].target_type.model_fields)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+
+
+def _fault_of_cron(cron: object) -> str | None:
+    """What is wrong with a cron expression, or None."""
+    if not isinstance(cron, str) or len(cron.split()) != 5:
+        return "expected five fields: minute, hour, day of month, month, day of week"
+    try:
+        CronSim(cron, datetime.now(UTC))
+    except CronSimError as error:
+        return str(error).lower()
+    return None

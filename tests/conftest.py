@@ -50,6 +50,10 @@ def postgres_server(
     """The URL (postgresql+psycopg://…) of a server on which databases may be created."""
     if given := os.environ.get("DATABASE_URL"):
         url = make_url(given.replace("postgres://", "postgresql://", 1))
+        try:
+            _execute(url, sql.SQL("select 1").format())
+        except psycopg.OperationalError as error:
+            pytest.exit(f"DATABASE_URL can't be used for the tests: {error}", returncode=2)
         yield url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         return
     home = tmp_path_factory.mktemp("server")

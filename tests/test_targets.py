@@ -159,7 +159,7 @@ BAD_TARGETS = {
     "another provider's option": (
         "hiro",
         f"- {{principal: {PRINCIPAL}, include_listed: false}}",
-        "include_listed: Extra inputs are not permitted",
+        "unknown key .include_listed.",
     ),
     "an identifier without a class": (
         "hiro",
@@ -198,8 +198,8 @@ def test_a_bad_target_is_told_with_its_line(
     [
         ("\nfooled:\n  targets: []\n", 2, "'fooled' is no provider; there are altura, hiro"),
         ("altura:\n  crone: 1\n", 2, "unknown key 'crone'; there are cron and targets"),
-        ("altura:\n  cron: '* * * *'\n", 2, r"cron is '\* \* \* \*', expected five fields"),
-        ("altura:\n  cron: [1, 2]\n", 2, ".*, expected five fields"),
+        ("altura:\n  cron: '* * * *'\n", 2, r"cron is '\* \* \* \*': expected five fields"),
+        ("altura:\n  cron: [1, 2]\n", 2, ".*: expected five fields"),
         ("altura:\n  targets:\n    address: 1\n", 2, "expected a list of targets"),
         ("altura:\n  - address: 1\n", 1, "expected cron and targets"),
         ("altura: {}\nhiro: {}\naltura: {}\n", 3, "altura is given twice, see line 1"),
@@ -343,4 +343,19 @@ def test_a_label_that_is_taken_is_told_with_the_line_of_the_other(tmp_path: Path
         "    - {label: Points, asset_id: aDWsoPzNJhqRpR4Ry9nB}\n"
     )
     with pytest.raises(ConfigurationError, match=r":4: the label 'Points' is taken, see line 3"):
+        load_targets(path)
+
+
+@pytest.mark.parametrize("cron", ["61 * * * *", "0 25 * * *", "0 0 31 2 *", "@hourly", "often"])
+def test_a_cron_that_can_not_be_is_told_with_its_line(tmp_path: Path, cron: str) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text(f"hiro:\n  cron: '{cron}'\n")
+    with pytest.raises(ConfigurationError, match=rf"{path}:2: cron is '"):
+        load_targets(path)
+
+
+def test_an_unknown_key_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    path = tmp_path / "targets.yaml"
+    path.write_text("catenis:\n  targets:\n  - {aset_id: aQjlzShmrnEZeeYBZihc}\n")
+    with pytest.raises(ConfigurationError, match="'aset_id', did you mean asset_id"):
         load_targets(path)

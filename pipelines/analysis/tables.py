@@ -65,11 +65,12 @@ def snapshots_table(outcomes: Iterable[Taken | Failed], title: str) -> Table:
     for outcome in sorted(outcomes, key=lambda outcome: outcome.target.name):
         name = outcome.target.label or outcome.target.name
         if isinstance(outcome, Failed):
-            _add(table, [name, "FAILED", None, None, None, str(outcome.error), None], style="red")
+            reason = f"{type(outcome.error).__name__}, see below"
+            _add(table, [name, "FAILED", None, None, None, reason, None], style="red")
             continue
         s = outcome.snapshot
         changes = changes_in_words(s)
-        _add(table, [name, s.proof, s.rows, s.pages, s.requests, changes, round(s.seconds, 2)])
+        _add(table, [name, s.proof, s.rows, s.pages, s.requests, changes, f"{s.seconds:.2f}"])
     return table
 
 
@@ -77,8 +78,15 @@ def frame_table(frame: pd.DataFrame, title: str) -> Table:
     """A frame, numbers to the right."""
     table = _table(title, list(frame.columns))
     for values in frame.itertuples(index=False, name=None):
-        _add(table, values)
+        _add(table, [_short(str(name), value) for name, value in zip(frame, values, strict=True)])
     return table
+
+
+def _short(column: str, value: object) -> object:
+    """Token values can be long tuples; a table shows how they begin."""
+    if column == "token" and isinstance(value, str) and len(value) > _LONGEST_WORD:
+        return f"{value[: _LONGEST_WORD - 1]}…"
+    return value
 
 
 def cell(value: object) -> str:

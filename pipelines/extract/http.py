@@ -169,7 +169,7 @@ class Client:
                 if wait is None:
                     error.message += f" (tried {attempt} times)" if attempt > 1 else ""
                     raise
-                logger.info("%s: %s; trying again in %.1f s", self.provider.name, error, wait)
+                logger.warning("%s: %s; trying again in %.1f s", self.provider.name, error, wait)
             self._sleep(wait)
 
     def _pause(self, error: ProviderError, attempt: int) -> float | None:
@@ -247,8 +247,9 @@ class Client:
         cause = _innermost(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RequestRefused(f"the certificate of {host} is not valid: {cause.verify_message}")
-        detail = " ".join(shorten(str(cause)).split())  # may quote what the server sent
-        return Unreachable(f"the connection to {host} failed: {cause.__class__.__name__}: {detail}")
+        said = getattr(cause, "strerror", None) or str(cause) or cause.__class__.__name__
+        detail = " ".join(shorten(said).split())  # may quote what the server sent
+        return Unreachable(f"the connection to {host} failed: {detail}")
 
 
 def _host(url: str) -> str:

@@ -72,7 +72,7 @@ def build_asset(provider: Provider, watch: Watch, uri: str) -> dg.AssetsDefiniti
         config: SnapshotConfig,
         runtime: dg.ResourceParam[Runtime],
     ) -> Iterator[SnapshotEvent]:
-        names = config.targets or list(context.partition_keys)
+        names = config.targets or _partitions(context) or list(by_name)
         targets = [by_name[name] for name in names if name in by_name]
         failures = [_gone(name) for name in names if name not in by_name]
         for outcome in _take(context, runtime, provider, targets, _run(context, config)):
@@ -125,6 +125,12 @@ def _run(context: dg.AssetExecutionContext, config: SnapshotConfig) -> Run:
     return Run(f"run {context.run.root_run_id or context.run.run_id}")
 
 
+def _partitions(context: dg.AssetExecutionContext) -> list[str]:
+    """The partitions that the run was asked for; none where it was launched without."""
+    asked = context.has_partition_key or context.has_partition_key_range
+    return list(context.partition_keys) if asked else []
+
+
 def _gone(name: str) -> HoldfastError:
     return ConfigurationError("no longer in targets.yaml", where=name)
 
@@ -155,7 +161,7 @@ def _check(asset: str, asked: int, failures: list[HoldfastError]) -> dg.AssetChe
         metadata={
             "asked for": asked,
             "published": asked - len(failures),
-            "failed": dg.MetadataValue.md(_table(failures)),
+            **({"failed": dg.MetadataValue.md(_table(failures))} if failures else {}),
         },
     )
 
@@ -170,8 +176,6 @@ def _failure(provider: Provider, asked: int, failures: list[HoldfastError]) -> d
 
 
 def _table(failures: list[HoldfastError]) -> str:
-    if not failures:
-        return "none"
     lines = ["| where | reason | what happened |", "|---|---|---|"]
     for error in failures:
         cells = (error.where, type(error).__name__, error.message)
@@ -183,8 +187,9 @@ def _description(provider: Provider) -> str:
     proofs = ", ".join(provider.proofs)
     return (
         f"{provider.dataset.description}\n\n"
-        f"One partition a target of targets.yaml. Each materialization is a complete snapshot from"
-        f" {provider.title}, published only with a proof ({proofs}) that it is one true state.\n\n"
+        "One partition per target of targets.yaml. Each materialization is a complete snapshot"
+        f" from {provider.title}, published only with a proof ({proofs}) that it is one true"
+        " state.\n\n"
         f"Query `{provider.dataset.name}` (what holds and held), `{provider.dataset.name}_as_of(…)`"
         f" or `{provider.dataset.name}_changes`."
     )

@@ -3,30 +3,66 @@
 import shlex
 import threading
 from contextlib import nullcontext
+from pathlib import Path
 
+import yaml
 from rich.console import Console
 
+from pipelines.errors import ConfigurationError
 from pipelines.sandbox.live import Clockwork
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.world import ISSUER, World
 
+REQUESTS_PER_MINUTE = 6000
 
-def serve(out: Console, err: Console, *, port: int, seed: int, tick: float) -> None:
-    """Serve until interrupted. The lines on stdout can be given to a shell's eval."""
+
+def serve(home: Path, out: Console, err: Console, *, port: int, seed: int, tick: float) -> None:
+    """Serve until interrupted.
+
+    The lines on stdout, given to a shell's eval, point Holdfast at the sandbox: at its URLs, at a
+    list of its targets under `home`, and at a home of their own, apart from real data.
+    """
     world = World(seed)
-    with Sandbox(world, port=port) as sandbox, Clockwork(world, tick) if tick else nullcontext():
-        for name, url in sandbox.urls.items():
-            _plain(out, f"export {name.upper()}_BASE_URL={shlex.quote(url)}")
-        _plain(out, f"export CATENIS_DEVICE_ID={ISSUER}")
-        _plain(out, f"export CATENIS_API_SECRET={ISSUER_SECRET}")
-        err.print("Targets: " + ", ".join(world.targets()), soft_wrap=True, highlight=False)
-        err.print("Serving until Ctrl-C …")
-        try:
+    folder = home / "sandbox"
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = folder / "targets.yaml"
+    targets.write_text(yaml.safe_dump(_targets(world), sort_keys=False))
+    try:
+        with Sandbox(world, port=port) as sandbox, _moving(world, tick):
+            for name, value in _environment(sandbox, folder, targets).items():
+                out.print(f"export {name}={shlex.quote(value)}", soft_wrap=True, highlight=False)
+            err.print("Give these lines to another shell, then: holdfast snapshot", highlight=False)
+            err.print("Serving until Ctrl-C …")
             threading.Event().wait()
-        except KeyboardInterrupt:
-            err.print("Stopped.")
+    except KeyboardInterrupt:
+        err.print("Stopped.")
+    except OSError as error:
+        raise ConfigurationError(
+            f"can't listen on port {port} and the two after it: {error.strerror}"
+        ) from None
 
 
-def _plain(out: Console, line: str) -> None:
-    """A line for a shell: not wrapped, not coloured."""
-    out.print(line, soft_wrap=True, highlight=False, markup=False)
+def _moving(world: World, tick: float) -> Clockwork | nullcontext[None]:
+    return Clockwork(world, tick) if tick else nullcontext()
+
+
+def _environment(sandbox: Sandbox, folder: Path, targets: Path) -> dict[str, str]:
+    environment = {"HOLDFAST_HOME": str(folder), "HOLDFAST_TARGETS": str(targets)}
+    for name, url in sandbox.urls.items():
+        environment[f"{name.upper()}_BASE_URL"] = url
+        environment[f"{name.upper()}_REQUESTS_PER_MINUTE"] = str(REQUESTS_PER_MINUTE)
+    return environment | {"CATENIS_DEVICE_ID": ISSUER, "CATENIS_API_SECRET": ISSUER_SECRET}
+
+
+def _targets(world: World) -> dict[str, dict[str, list[dict[str, str]]]]:
+    """The world's targets as targets.yaml lists them."""
+    listed: dict[str, dict[str, list[dict[str, str]]]] = {}
+    for key in world.targets():
+        provider, _, subject = key.partition(":")
+        if provider == "altura":
+            address, _, token_id = subject.partition("/")
+            entry = {"address": address, "token_id": token_id}
+        else:
+            entry = {"principal" if provider == "hiro" else "asset_id": subject}
+        listed.setdefault(provider, {"targets": []})["targets"].append(entry)
+    return listed

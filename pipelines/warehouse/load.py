@@ -222,8 +222,8 @@ def _check_guard(
     held = held_rows(connection, last, run.key)
     if held is None or not _agree(held, rows, guard.max_drop_share):
         raise HeldBack(
-            f"{lost} of {last.rows} rows are gone at once, more than a share of"
-            f" {guard.max_drop_share:g}; published when the walk of a later run agrees",
+            f"{lost} of {last.rows} rows are gone at once, more than {guard.max_drop_share:.0%};"
+            " published when the walk of a later run agrees",
             rows=rows,
         )
 

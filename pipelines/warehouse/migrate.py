@@ -25,8 +25,8 @@ _LOCK = "holdfast migrate"
 _applied_marts = sa.table("applied_marts", sa.column("digest"))
 
 
-def migrate(url: str) -> None:
-    """Bring the database to the newest revision and marts. Changes nothing where it has them.
+def migrate(url: str) -> bool:
+    """Bring the database to the newest revision and marts; False where it had them already.
 
     Raises SchemaNotReady where that is impossible, WarehouseInterrupted when somebody who reads a
     view does not end within `LOCK_PATIENCE`, WarehouseUnreachable.
@@ -40,7 +40,7 @@ def migrate(url: str) -> None:
             )
         )
         if _missing(connection) is None:
-            return
+            return False
         config = _config()
         config.attributes["connection"] = connection
         _refuse_newer(connection, config)
@@ -49,6 +49,7 @@ def migrate(url: str) -> None:
             execute_file(connection, mart)
         connection.execute(_applied_marts.delete())
         connection.execute(_applied_marts.insert().values(digest=_digest_of_marts()))
+        return True
 
 
 def check_schema(connection: sa.Connection) -> None:

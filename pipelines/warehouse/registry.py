@@ -102,6 +102,12 @@ def oldest_first(connection: sa.Connection, targets: Sequence[Target]) -> list[T
     return sorted(targets, key=lambda target: last.get(target.name, never))
 
 
+def known_names(connection: sa.Connection) -> list[str]:
+    """The names and the labels of all targets."""
+    rows = connection.execute(sa.select(target_table.c.name, target_table.c.label))
+    return [name for row in rows for name in row if name]
+
+
 def find_published(
     connection: sa.Connection, target_id: int, run_key: str
 ) -> PublishedSnapshot | None:

@@ -1,5 +1,5 @@
 -- The latest changes, newest first. Parameters: target (name or label; null: all), change (null: all
--- kinds), limit.
+-- kinds), limit. With psql: -v target=null -v change="'exited'" -v limit=20
 select
     c.changed_until as seen_at,
     coalesce(t.label, t.name) as target,

@@ -1,4 +1,5 @@
 -- Who entered and who left, the latest of each target and kind. Parameter: each (how many of them).
+-- With psql: -v each=3
 select seen_at, target, change, what, token, amount
 from (
     select

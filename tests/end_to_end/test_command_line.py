@@ -1,8 +1,11 @@
 """`holdfast …` as a person or a cron job runs it."""
 
 import os
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from importlib import metadata
 
 import pytest
 
@@ -12,17 +15,24 @@ from pipelines.sandbox.world import ISSUER, World
 ALL_SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
 
 
+COMMAND = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+
+
 @pytest.fixture
-def holdfast(tmp_path):
+def clean_environment(tmp_path):
+    """The environment without any setting of Holdfast's, and with a home of the test's own."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ALL_SETTINGS)}
+    return clean | {"HOLDFAST_HOME": str(tmp_path), "COLUMNS": "120"}
+
+
+@pytest.fixture
+def holdfast(clean_environment):
     """holdfast("status", DATABASE_URL=…) → the finished process; nothing else is set."""
 
     def run(*arguments, **environment):
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith(ALL_SETTINGS)
-        }
         return subprocess.run(
-            [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments],
-            env=clean | {"HOLDFAST_HOME": str(tmp_path), "COLUMNS": "120"} | environment,
+            [*COMMAND, *arguments],
+            env=clean_environment | environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -30,6 +40,22 @@ def holdfast(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def start_holdfast(clean_environment):
+    """As `holdfast`, but running; ended with the test."""
+    with ExitStack() as stack:
+
+        def start(*arguments):
+            process = subprocess.Popen(
+                [*COMMAND, *arguments], env=clean_environment, stdout=subprocess.PIPE, text=True
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
 @pytest.fixture
@@ -74,7 +100,7 @@ def test_a_target_that_fails_makes_exit_code_1_and_leaves_the_others(holdfast, e
     done = holdfast("snapshot", **environment)
     assert done.returncode == 1
     assert "2 of 3 targets published" in done.stdout
-    assert "answered 401" in done.stdout
+    assert "answered 401" in done.stderr
     assert "not-the-secret" not in done.stdout + done.stderr
 
 
@@ -119,7 +145,9 @@ def test_status_and_changes_tell_what_was_published(holdfast, environment, world
     holdfast("snapshot", "The vault", **environment)
     assert "249" in holdfast("status", **environment).stdout
     changes = holdfast("changes", "--change", "exited", **environment)
-    assert "1 changes" in changes.stdout
+    assert "The latest 1 changes" in changes.stdout
+    unknown = holdfast("changes", "the vault", **environment)
+    assert (unknown.returncode, "did you mean The vault" in unknown.stderr) == (2, True)
     assert holdfast("changes", "--change", "vanished", **environment).returncode == 2
 
 
@@ -135,3 +163,25 @@ def test_the_demo_runs_three_rounds_and_a_second_one_goes_on(holdfast):
         assert asked.stdout.strip() == "42"
     finally:
         assert holdfast("--demo", "postgres", "stop").returncode == 0
+
+
+def test_the_lines_of_sandbox_serve_point_another_shell_at_it(holdfast, tmp_path, start_holdfast):
+    serving = start_holdfast("sandbox", "serve", "--port", "0", "--tick", "0")
+    lines = [serving.stdout.readline().strip() for _ in range(10)]
+    environment = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    done = holdfast("snapshot", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 of 6 targets published" in done.stdout
+    assert holdfast("postgres", "stop", **environment).returncode == 0
+
+
+def test_a_port_that_is_taken_is_told_in_a_line(holdfast):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = holdfast("sandbox", "serve", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert "can't listen on port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_tells_its_version(holdfast):
+    assert holdfast("--version").stdout == f"{metadata.version('holdfast')}\n"

@@ -54,7 +54,7 @@ def test_a_set_that_never_rests_fails_and_says_what_to_do(pipeline, sandbox, wor
     key = world.add_altura_item(250)
     pipeline.take(key)
     sandbox.after_response = lambda exchange, answer: world.tick()
-    with pytest.raises(TornWalk, match=r"no state could be proven in 3 walks.*max_walks"):
+    with pytest.raises(TornWalk, match=r"no state could be proven in 3 walks.*ALTURA_MAX_WALKS"):
         pipeline.take(key, max_walks=3)
     assert pipeline.sql("select count(*) from snapshot") == [(1,)]
     [(reason, message)] = pipeline.sql("select reason, message from walk_failure")

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from pipelines import snapshots
 from pipelines.orchestration.assets import CHECK
+from pipelines.orchestration.schedules import partition_range
 from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.world import World
 
@@ -151,3 +152,18 @@ def test_a_long_run_gives_signs_of_life(orchestra, sandbox, world: World, monkey
         if not record.is_dagster_event
     ]
     assert any(message.startswith(f"{key}: walk 1, page ") for message in said)
+
+
+def test_a_run_by_hand_takes_the_partition_or_the_range_or_all(orchestra, world: World):
+    keys = [world.add_altura_item(1) for _ in range(3)]
+    job = orchestra.definitions().resolve_job_def("altura_snapshots")
+    asked = {
+        "one": {"partition_key": keys[1]},
+        "range": {"tags": partition_range(keys[:2])},
+        "all": {},
+    }
+    taken = {
+        how: set(materializations(job.execute_in_process(instance=orchestra.instance, **given)))
+        for how, given in asked.items()
+    }
+    assert taken == {"one": {keys[1]}, "range": set(keys[:2]), "all": set(keys)}
