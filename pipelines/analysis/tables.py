@@ -98,7 +98,8 @@ def cell(value: object) -> str:
     if isinstance(value, timedelta):
         return str(value).removeprefix("0 days ")
     if isinstance(value, Decimal):
-        return f"{value.normalize():,f}"
+        digits = f"{value:,f}"  # exact; normalize() would round to 28 digits
+        return digits.rstrip("0").rstrip(".") if "." in digits else digits
     if isinstance(value, int):
         return f"{value:,}"
     text = printable(str(value))

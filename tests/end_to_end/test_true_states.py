@@ -80,7 +80,7 @@ def test_every_published_snapshot_is_a_state_that_was_true(pipeline, sandbox, wo
             except (TornWalk, HeldBack):
                 continue
         world.tick(chance.randint(0, 3))
-    assert published >= ROUNDS
+    assert published, "a world in which nothing can be published shows nothing"
     assert snapshots_that_were_never_true(pipeline, world) == []
 
 
