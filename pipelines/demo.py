@@ -30,7 +30,7 @@ from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse.registry import find_published, register_target
 
 ROUNDS = 3
-SECONDS_A_TICK = 1.5
+SECONDS_A_TICK = 3.0
 TICKS_A_ROUND = 4
 REQUESTS_PER_MINUTE = 60_000
 TARGETS = ROOT / "targets.demo.yaml"

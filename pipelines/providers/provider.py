@@ -9,6 +9,7 @@ rules can be tested on bytes alone. All three providers address rows by position
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,7 +83,7 @@ LONGEST_OPTIONS = 500
 """Characters of options that a target's name shows."""
 
 
-class Target(BaseModel):
+class Target(BaseModel, ABC):
     """One thing that is watched, with the options that change what comes back.
 
     Two targets are the same when their `name` is the same; `label` and `allow_empty` don't count.
@@ -95,9 +96,9 @@ class Target(BaseModel):
     allow_empty: bool = False
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """What is watched, without options."""
-        raise NotImplementedError
 
     @property
     def options(self) -> dict[str, str]:
