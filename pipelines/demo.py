@@ -100,8 +100,7 @@ def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool
             str(_made(home / "dagster")), overrides=SILENT
         ) as instance:
             for number in range(1, rounds + 1):
-                if number > 1:
-                    sandbox.world.tick(TICKS_A_ROUND)
+                sandbox.world.tick(TICKS_A_ROUND)
                 succeeded &= _round(number, watched, runtime, instance, console)
     _show_changes(runtime, console)
     _show_next(home, console)

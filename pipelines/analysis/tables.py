@@ -17,14 +17,15 @@ from pipelines.snapshots import Failed, Taken
 from pipelines.warehouse.registry import PublishedSnapshot
 
 _NUMBERS = (
+    "after",
     "age",
     "amount",
+    "before",
     "failures",
     "pages",
     "percent",
     "requests",
     "rows",
-    "seconds",
     "snapshots",
     "targets",
     "versions",
@@ -34,59 +35,53 @@ _NUMBERS = (
 _LONGEST_WORD = 24
 """Addresses and ids longer than this are abbreviated: SQL gives them in full."""
 
-_NARROWEST = 8
-_NEVER_WRAPPED = {"proof", "change", "provider", "seen_at", "snapshot_at", "changed_until"}
+_NARROWEST, _WIDEST = 8, 18
+"""Columns: words wrap from the one, numbers from the other on."""
+
+_NEVER_WRAPPED = {"proof", "change", "provider", "seen_at", "snapshot_at"}
 
 _SIGNS = {
-    "entered": "+{} in",
-    "exited": "-{} out",
-    "increased": "{} up",
-    "decreased": "{} down",
-    "reacquired": "{} again",
-    "profile": "{} profile",
+    "entered": "+{:,}",
+    "exited": "-{:,}",
+    "increased": "↑{:,}",
+    "decreased": "↓{:,}",
+    "reacquired": "↺{:,}",
+    "profile": "~{:,}",
 }
+LEGEND = "+ in, - out, ↑ more, ↓ less, ↺ left and came back, ~ profile"
 
 
-def changes_in_words(snapshot: PublishedSnapshot) -> str:
-    """ "+3 in, -1 out, 2 up", or that nothing changed."""
+def changes_in_signs(snapshot: PublishedSnapshot) -> str:
+    """The changes of a snapshot in the signs of `LEGEND`, or that nothing changed."""
     if snapshot.previous_id is None:
-        return "first snapshot" if snapshot.rows else "first snapshot, empty: is the id right?"
+        return "first" if snapshot.rows else "first, empty: is the id right?"
     counted = [
         sign.format(getattr(snapshot, kind))
         for kind, sign in _SIGNS.items()
         if getattr(snapshot, kind)
     ]
-    return ", ".join(counted) or "unchanged"
+    return " ".join(counted) or "unchanged"
 
 
 def snapshots_table(outcomes: Iterable[Taken | Failed], title: str) -> Table:
     """What a run published, one line a target."""
-    table = _table(title, ["target", "proof", "rows", "pages", "requests", "changes", "seconds"])
+    rows: list[list[object]] = []
     for outcome in sorted(outcomes, key=lambda outcome: outcome.target.name):
         name = outcome.target.label or outcome.target.name
         if isinstance(outcome, Failed):
             reason = f"{type(outcome.error).__name__}, see below"
-            _add(table, [name, "FAILED", None, None, None, reason, None], style="red")
+            rows.append([name, "FAILED", None, None, None, reason])
             continue
         s = outcome.snapshot
-        changes = changes_in_words(s)
-        _add(table, [name, s.proof, s.rows, s.pages, s.requests, changes, f"{s.seconds:.2f}"])
+        rows.append([name, s.proof, s.rows, s.pages, s.requests, changes_in_signs(s)])
+    table = _table(title, ["target", "proof", "rows", "pages", "requests", "changes"], rows)
+    table.caption, table.caption_justify = LEGEND, "left"
     return table
 
 
 def frame_table(frame: pd.DataFrame, title: str) -> Table:
     """A frame, numbers to the right."""
-    table = _table(title, list(frame.columns))
-    for values in frame.itertuples(index=False, name=None):
-        _add(table, [_short(str(name), value) for name, value in zip(frame, values, strict=True)])
-    return table
-
-
-def _short(column: str, value: object) -> object:
-    """Token values can be long tuples; a table shows how they begin."""
-    if column == "token" and isinstance(value, str) and len(value) > _LONGEST_WORD:
-        return f"{value[: _LONGEST_WORD - 1]}…"
-    return value
+    return _table(title, list(frame.columns), frame.itertuples(index=False, name=None))
 
 
 def cell(value: object) -> str:
@@ -119,20 +114,27 @@ def printable(text: str) -> str:
     )
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for name in columns:
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table whose words wrap before its numbers do, and which never cuts either."""
+    cells = [[cell(value) for value in row] for row in rows]
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for place, name in enumerate(columns):
         is_number = name.startswith(_NUMBERS)
-        wraps = not is_number and name not in _NEVER_WRAPPED
+        widest = max([len(name), *(len(row[place]) for row in cells)])
+        kept_whole = is_number or name in _NEVER_WRAPPED
         table.add_column(
             name.replace("_", " "),
             justify="right" if is_number else "left",
-            overflow="fold" if wraps else "ellipsis",
-            no_wrap=not wraps,
-            min_width=_NARROWEST if wraps else None,
+            overflow="fold",
+            min_width=min(widest, _WIDEST if kept_whole else _NARROWEST),
         )
+    for row in cells:
+        table.add_row(*map(Text, row), style="red" if "FAILED" in row else None)
     return table
-
-
-def _add(table: Table, values: Sequence[object], style: str | None = None) -> None:
-    table.add_row(*(Text(cell(value)) for value in values), style=style)

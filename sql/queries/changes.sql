@@ -4,10 +4,12 @@ select
     c.changed_until as seen_at,
     coalesce(t.label, t.name) as target,
     c.change,
-    case when c.provider = 'hiro' then c.asset else c.holder end as what,
-    c.token,
-    c.amount_before,
-    c.amount_after
+    case c.provider
+        when 'hiro' then split_part(c.asset, '::', 2) || ' ' || left(c.token, 24)
+        else c.holder
+    end as what,
+    c.amount_before as before,
+    c.amount_after as after
 from positions_changes c
 join target t using (target_id)
 where (cast(:target as text) is null or :target in (t.name, t.label))
