@@ -25,6 +25,7 @@ from pipelines.providers.provider import (
     ProviderSettings,
     Row,
     Target,
+    api_key_header,
     decode,
     excerpt,
     refusal,
@@ -121,7 +122,7 @@ def auth_headers(
     outgoing: Outgoing,  # noqa: ARG001
     now: datetime,  # noqa: ARG001
 ) -> dict[str, str]:
-    return {"x-api-key": settings.api_key.get_secret_value()} if settings.api_key else {}
+    return api_key_header(settings.api_key)
 
 
 def explain(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:  # noqa: ARG001

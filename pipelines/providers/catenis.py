@@ -69,8 +69,10 @@ class _Holder(msgspec.Struct, frozen=True):
 
 
 class _Balance(msgspec.Struct, frozen=True):
-    total: Decimal
-    unconfirmed: Decimal
+    """Untyped, since msgspec would take a string for a Decimal; `_number` takes none."""
+
+    total: object
+    unconfirmed: object
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -107,8 +109,8 @@ def read_page(target: CatenisAsset, start: int, limit: int, body: bytes) -> Page
     aggregate: Aggregate | None = None
     for index, entry in enumerate(data.assetHolders):
         path = f"$.data.assetHolders[{index}]"
-        total = amount(entry.balance.total, f"{path}.balance.total")
-        unconfirmed = amount(entry.balance.unconfirmed, f"{path}.balance.unconfirmed")
+        total = _number(entry.balance.total, f"{path}.balance.total")
+        unconfirmed = _number(entry.balance.unconfirmed, f"{path}.balance.unconfirmed")
         if entry.holder:
             if not entry.holder.deviceId:
                 raise MalformedAnswer(f"{path}.holder.deviceId is empty")
@@ -130,6 +132,12 @@ def read_page(target: CatenisAsset, start: int, limit: int, body: bytes) -> Page
         last=not data.hasMore,
         aggregate=aggregate,
     )
+
+
+def _number(value: object, path: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise MalformedAnswer(f"{path} is {shorten(repr(value))}, expected a number")
+    return amount(value, path)
 
 
 def auth_headers(settings: CatenisSettings, outgoing: Outgoing, now: datetime) -> dict[str, str]:

@@ -19,7 +19,15 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.errors import (
@@ -225,11 +233,13 @@ def decode(body: bytes, shape: type[Body]) -> Body:
     msgspec refuses lone surrogates, which people do put into their names: a body that may hold
     one takes the slower way through the standard library, which keeps them.
 
+    A number in a field of type `object` is an int or a Decimal, never a float.
+
     Raises MalformedAnswer with the JSON path for everything that does not fit.
     """
     try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.json.Decoder(shape, float_hook=Decimal).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(body):
             return _decode_with_surrogates(body, shape)
         raise MalformedAnswer(
@@ -276,6 +286,11 @@ def whole(value: int | str | Decimal, path: str) -> int:
     if number != number.to_integral_value():
         raise MalformedAnswer(f"{path} is {number}, expected a whole amount")
     return int(number)
+
+
+def api_key_header(key: SecretStr | None) -> dict[str, str]:
+    """The header that carries a key; none without one."""
+    return {"x-api-key": key.get_secret_value()} if key else {}
 
 
 def refusal(status: int, detail: str, advice: str = "") -> ProviderError:

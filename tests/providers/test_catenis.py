@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from time import perf_counter
 
 import pytest
 
@@ -160,11 +159,11 @@ def test_an_entry_that_is_neither_holder_nor_migrated_is_refused(flag: str) -> N
     [
         *("0", "1", "1.0", "1145.75", "0.1234567", "1e-7", "1E-7", "1e3"),
         *("9007199254740993", "92233720368.5477581", "123456789012345678901234567890.1234567"),
-        *(str(2**256 - 1), '"504.25"'),
+        str(2**256 - 1),
     ],
 )
 def test_an_amount_is_exact(amount: str) -> None:
-    assert only_row(answer(entry(amount)))[1] == Decimal(amount.strip('"'))
+    assert only_row(answer(entry(amount)))[1] == Decimal(amount)
 
 
 @pytest.mark.parametrize("name", ['"n"', r'"\ud83d"'], ids=["plain", "lone surrogate"])
@@ -173,15 +172,25 @@ def test_an_amount_is_exact(amount: str) -> None:
     [
         *("-1", "-0.0000001", "1e400", "1e999999999", "1e9999999999999999999", "1e-999999999"),
         *("0e999999999", "1e-41", "NaN", "Infinity", "-Infinity", "true", "null", "[]"),
-        *('"NaN"', '"Infinity"', '"sNaN"', '"abc"', '""', str(2**256), "9" * 5000, f"0.{'1' * 60}"),
+        *(
+            '"NaN"',
+            '"Infinity"',
+            '"sNaN"',
+            '"abc"',
+            '""',
+            '"504"',
+            '"504.25"',
+            "false",
+            str(2**256),
+            "9" * 5000,
+            f"0.{'1' * 60}",
+        ),
     ],
     ids=lambda text: text[:24],
 )
-def test_an_amount_that_is_none_is_refused_quickly(amount: str, name: str) -> None:
-    began = perf_counter()
+def test_an_amount_that_is_none_is_refused(amount: str, name: str) -> None:
     with pytest.raises(MalformedAnswer) as caught:
         read(answer(entry(amount, name=name)))
-    assert perf_counter() - began < 5
     assert len(str(caught.value)) < 500
 
 

@@ -1,10 +1,12 @@
 """The views and functions that analysts use, on real snapshots."""
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from pipelines.analysis.frames import QUERIES, query
+from pipelines.paths import ROOT
 from pipelines.sandbox.world import World
 
 PARAMETERS = {"changes": {"target": None, "change": None, "limit": 5}, "movements": {"each": 2}}
@@ -107,3 +109,11 @@ def test_as_of_is_planned_as_one_with_the_query_around_it(pipeline, history):
 def test_every_query_of_the_cookbook_runs(pipeline, history, name):
     with pipeline.warehouse.transaction() as connection:
         assert not query(connection, name, **PARAMETERS.get(name, {})).empty
+
+
+def test_every_statement_that_the_readme_offers_runs(pipeline, history):
+    [block] = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    statements = [statement for statement in block.split(";") if statement.strip()]
+    assert len(statements) == 5
+    for statement in statements:
+        pipeline.sql(statement)
