@@ -5,7 +5,7 @@ expected: whoever edits a list of hundreds of targets should not have to run it 
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,20 +60,40 @@ def load_targets(path: Path) -> WatchList:
     """Read targets.yaml. Raises ConfigurationError that lists every mistake with its line."""
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
-        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - strings only
     except OSError as error:
         raise ConfigurationError(f"cannot read the targets: {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not YAML: {error}") from None
+    return parse_targets(text, path)
+
+
+def parse_targets(text: str, path: Path) -> WatchList:
+    """As `load_targets`, from the text that is or will be in `path`."""
+    try:
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - strings only
+    except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is not YAML: {error}") from None
     reader = _Reader(node)
     watches = reader.watches(data)
     if reader.mistakes:
-        raise ConfigurationError(
-            f"{len(reader.mistakes)} mistake(s) in the targets:\n"
-            + "\n".join(f"  {path}:{line}: {text}" for line, text in sorted(reader.mistakes))
-        )
+        places = [f"{path}:{line}: {text}" for line, text in sorted(reader.mistakes)]
+        raise _mistaken("the targets", places)
     return WatchList(path, watches)
+
+
+def make_target(provider: str, entry: Mapping[str, object]) -> Target:
+    """A target of that provider. Raises ConfigurationError that lists every mistake."""
+    try:
+        return PROVIDERS[provider].target_type.model_validate(entry)
+    except ValidationError as error:
+        texts = [text for _, text in _mistakes(provider, error)]
+        raise _mistaken(f"the {provider} target", texts) from None
+
+
+def _mistaken(what: str, mistakes: list[str]) -> ConfigurationError:
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return ConfigurationError("\n  ".join([f"{count} in {what}:", *mistakes]))
 
 
 class _Reader:
@@ -125,7 +145,7 @@ class _Reader:
             self.mistake((provider, key), f"unknown key {key!r}; there are cron and targets")
         cron = data.get("cron") or None
         if cron is not None and (fault := _fault_of_cron(cron)):
-            self.mistake((provider, "cron"), f"cron is {cron!r}: {fault}")
+            self.mistake((provider, "cron"), f"cron: {fault}, found {cron!r}")
         entries = data.get("targets") or []
         if not isinstance(entries, list):
             self.mistake((provider, "targets"), "expected a list of targets")
@@ -161,29 +181,51 @@ class _Reader:
         try:
             return PROVIDERS[provider].target_type.model_validate(entry)
         except ValidationError as error:
-            for mistake in error.errors(include_url=False):
-                field = ".".join(map(str, mistake["loc"])) or "the target"
-                found = "" if mistake["type"] == "missing" else f", found {mistake['input']!r}"
-                if mistake["type"] == "extra_forbidden":
-                    text, found = f"unknown key {field!r}{_meant(provider, field)}", ""
-                else:
-                    text = f"{field}: {mistake['msg'].removeprefix('Value error, ')}"
-                self.mistake((*at, *mistake["loc"]), text + shorten(found))
+            for location, text in _mistakes(provider, error):
+                self.mistake((*at, *location), text)
             return None
 
 
-def _meant(provider: str, key: str) -> str:
-    known = list(PROVIDERS[provider].target_type.model_fields)
-    close = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+def _mistakes(provider: str, error: ValidationError) -> Iterator[tuple[Location, str]]:
+    """What is wrong with a target: in which of its fields, what is expected, what was found."""
+    fields = PROVIDERS[provider].target_type.model_fields
+    meant = set()
+    mistakes = error.errors(include_url=False)
+    for mistake in mistakes:
+        if mistake["type"] == "extra_forbidden":
+            key = str(mistake["loc"][-1])
+            close = difflib.get_close_matches(key, fields, n=1)
+            meant.update(close)
+            yield mistake["loc"], f"unknown key {key!r}{_known_keys(provider, key, close)}"
+    for mistake in mistakes:
+        name = str(mistake["loc"][0]) if mistake["loc"] else ""
+        found = shorten(repr(mistake["input"]))
+        if mistake["type"] == "missing" and name not in meant:
+            yield mistake["loc"], f"{name} is missing: expected {fields[name].description}"
+        elif mistake["type"] == "value_error":
+            yield mistake["loc"], f"{name}: {mistake['msg'].removeprefix('Value error, ')}"
+        elif name in fields and mistake["type"] != "missing":
+            yield mistake["loc"], f"{name}: expected {fields[name].description}, found {found}"
+        elif not name:
+            keys = ", ".join(fields)
+            yield (), f"expected a target with keys of {keys}, found {found}"
+
+
+def _known_keys(provider: str, key: str, close: list[str]) -> str:
+    if close:
+        return f", did you mean {close[0]}?"
+    others = [name for name, other in PROVIDERS.items() if key in other.target_type.model_fields]
+    known = ", ".join(PROVIDERS[provider].target_type.model_fields)
+    belongs = f", which is of {' and '.join(others)}" if others else ""
+    return f"{belongs}; {provider} has {known}"
 
 
 def _fault_of_cron(cron: object) -> str | None:
     """What is wrong with a cron expression, or None."""
     if not isinstance(cron, str) or len(cron.split()) != 5:
-        return "expected five fields: minute, hour, day of month, month, day of week"
+        return "expected five fields (minute, hour, day of month, month, day of week)"
     try:
         CronSim(cron, datetime.now(UTC))
     except CronSimError as error:
-        return str(error).lower()
+        return f"{str(error).lower()}, expected such as 7 * * * * or */30 6-18 * * 1-5"
     return None

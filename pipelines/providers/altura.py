@@ -48,9 +48,13 @@ class AlturaItem(Target):
 
     provider: ClassVar[str] = "altura"
 
-    address: Annotated[str, StringConstraints(to_lower=True, pattern=r"^0[xX][0-9a-fA-F]{40}$")]
-    token_id: Annotated[int, Field(ge=0, lt=2**256)]
-    include_listed: bool = True
+    address: Annotated[
+        str, StringConstraints(to_lower=True, pattern=r"^0[xX][0-9a-fA-F]{40}$")
+    ] = Field(description="the collection's address, 0x and 40 hexadecimal digits")
+    token_id: Annotated[int, Field(ge=0, lt=2**256)] = Field(
+        description="the item's number, 0 to 2^256 - 1"
+    )
+    include_listed: bool = Field(default=True, description="true or false")
 
     @property
     def subject(self) -> str:

@@ -55,7 +55,9 @@ class CatenisAsset(Target):
 
     provider: ClassVar[str] = "catenis"
 
-    asset_id: Annotated[str, StringConstraints(pattern=r"^a[0-9A-Za-z]{19}$")]
+    asset_id: Annotated[str, StringConstraints(pattern=r"^a[0-9A-Za-z]{19}$")] = Field(
+        description="an asset's id, a and 19 letters or digits"
+    )
 
     @property
     def subject(self) -> str:

@@ -70,8 +70,10 @@ class HiroPrincipal(Target):
 
     provider: ClassVar[str] = "hiro"
 
-    principal: str
-    asset_identifiers: tuple[str, ...] = ()
+    principal: str = Field(description="a Stacks address (SP… or SM…), or ADDRESS.contract-name")
+    asset_identifiers: tuple[str, ...] = Field(
+        default=(), description="a list of ADDRESS.contract-name::class-name"
+    )
 
     @property
     def subject(self) -> str:

@@ -95,13 +95,16 @@ class Target(BaseModel, ABC):
     """One thing that is watched, with the options that change what comes back.
 
     Two targets are the same when their `name` is the same; `label` and `allow_empty` don't count.
+    A field's description says what is expected of it, for the message about one that is not so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
     provider: ClassVar[str]
 
-    label: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    allow_empty: bool = False
+    label: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="1 to 200 characters"
+    )
+    allow_empty: bool = Field(default=False, description="true or false")
 
     @property
     @abstractmethod
