@@ -23,6 +23,7 @@ from pipelines.warehouse.registry import (
     find_published,
     held_rows,
     last_published,
+    return_from_retirement,
 )
 from pipelines.warehouse.schema import KINDS, DatasetTables, analyze, dataset_tables, snapshot
 from pipelines.warehouse.staging import Staging
@@ -108,6 +109,7 @@ def publish(
         if last:
             _check_guard(connection, run, last, accepted.rows, guard)
         _apply(connection, dataset, target_id, delta, accepted.snapshot_at)
+        return_from_retirement(connection, target_id)
         inserted = connection.execute(
             snapshot.insert()
             .values(

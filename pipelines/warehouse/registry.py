@@ -1,13 +1,13 @@
 """Targets, their snapshots and their failures: what is known beside the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from pipelines.errors import HeldBack, HoldfastError
 from pipelines.providers.provider import Target
@@ -85,6 +85,42 @@ def register_target(connection: sa.Connection, target: Target) -> int:
                 ).returning(target_table.c.target_id)
             ).scalar_one()
     return int(found)
+
+
+def retire_absent(connection: sa.Connection, provider: str, watched: Collection[str]) -> list[str]:
+    """Retire the provider's targets that are not among the names `watched`; returns theirs.
+
+    They leave "now" and keep their history. A target that is watched again goes on where it
+    stopped, at its next snapshot: the time between counts as one without snapshots.
+    """
+    names = sa.literal(list(watched), ARRAY(sa.Text))
+    absent = target_table.c.name != sa.all_(names)
+    return _retire(connection, sa.and_(target_table.c.provider == provider, absent))
+
+
+def retire(connection: sa.Connection, name: str) -> bool:
+    """Retire one target, as `retire_absent` does; False when no such target was current."""
+    return bool(_retire(connection, target_table.c.name == name))
+
+
+def _retire(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[str]:
+    with connection.begin():
+        retired = connection.execute(
+            target_table.update()
+            .where(condition, target_table.c.retired_at.is_(None))
+            .values(retired_at=sa.func.clock_timestamp())
+            .returning(target_table.c.name)
+        )
+        return sorted(retired.scalars())
+
+
+def return_from_retirement(connection: sa.Connection, target_id: int) -> None:
+    """A target of which a snapshot is published is part of now again."""
+    connection.execute(
+        target_table.update()
+        .where(target_table.c.target_id == target_id, target_table.c.retired_at.is_not(None))
+        .values(retired_at=None)
+    )
 
 
 def oldest_first(connection: sa.Connection, targets: Sequence[Target]) -> list[Target]:

@@ -1,0 +1,72 @@
+"""A target that is no longer watched leaves "now"; what was published of it stays."""
+
+import pytest
+
+from pipelines.errors import Unreachable
+from pipelines.sandbox.world import World
+from pipelines.warehouse.registry import retire, retire_absent
+
+NOW = "select count(*) from positions where valid_to is null"
+HELD_SINCE = "select holder, held_since from positions where target = :name order by 1"
+
+
+@pytest.fixture
+def assets(pipeline, world: World) -> list[str]:
+    """Two Catenis assets of 12 and 20 holders, one snapshot each."""
+    keys = [world.add_catenis_asset(size) for size in (12, 20)]
+    for key in keys:
+        pipeline.take(key)
+    return keys
+
+
+def retire_all_but(pipeline, *names: str) -> list[str]:
+    with pipeline.warehouse.connect() as connection:
+        return retire_absent(connection, "catenis", names)
+
+
+def test_what_is_not_watched_any_more_leaves_now_and_stays_in_the_past(pipeline, assets):
+    gone, kept = assets
+    assert retire_all_but(pipeline, kept) == [gone]
+    assert pipeline.sql(NOW) == [(20,)]
+    [(until,)] = pipeline.sql("select retired_at from target where name = :name", name=gone)
+    past = "select count(*) from catenis_asset_holders_as_of(:until - interval '1 microsecond')"
+    assert pipeline.sql(past, until=until) == [(32,)]
+    closed = "select count(*) from catenis_asset_holders where valid_to = :until"
+    assert pipeline.sql(closed, until=until) == [(12,)]
+
+
+def test_a_target_is_retired_once_and_other_providers_are_left_alone(
+    pipeline, assets, world: World
+):
+    item = world.add_altura_item(9)
+    pipeline.take(item)
+    assert retire_all_but(pipeline) == sorted(assets)
+    times = pipeline.sql("select name, retired_at from target order by name")
+    assert retire_all_but(pipeline) == []
+    assert pipeline.sql("select name, retired_at from target order by name") == times
+    assert dict(times)[item] is None
+
+
+def test_one_target_is_retired_by_its_name(pipeline, assets):
+    with pipeline.warehouse.connect() as connection:
+        assert retire(connection, assets[0])
+        assert not retire(connection, assets[0])
+        assert not retire(connection, "catenis:unknown")
+    assert pipeline.sql(NOW) == [(20,)]
+
+
+def test_a_target_that_is_watched_again_goes_on_where_it_stopped(pipeline, assets, world: World):
+    since = pipeline.sql(HELD_SINCE, name=assets[0])
+    first = pipeline.sql("select snapshot_id from snapshot order by 1 limit 1")[0][0]
+    retire_all_but(pipeline)
+    snapshot = pipeline.take(assets[0])
+    assert (snapshot.previous_id, snapshot.entered, snapshot.exited) == (first, 0, 0)
+    assert pipeline.sql(NOW) == [(12,)]
+    assert pipeline.sql(HELD_SINCE, name=assets[0]) == since
+
+
+def test_a_failed_walk_does_not_bring_a_target_back(pipeline, assets):
+    retire_all_but(pipeline)
+    with pytest.raises(Unreachable):
+        pipeline.take(assets[0], base_url="http://127.0.0.1:1", max_tries=1)
+    assert pipeline.sql(NOW) == [(0,)]
