@@ -56,6 +56,12 @@ class ConfigurationError(HoldfastError):
     """The environment, targets.yaml or the machine is not as needed."""
 
 
+def mistaken(what: str, mistakes: list[str]) -> ConfigurationError:
+    """The error that lists all mistakes in something that people write, a line each."""
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return ConfigurationError("\n  ".join([f"{count} in {what}:", *mistakes]))
+
+
 class EmbeddedPostgresError(ConfigurationError):
     """The project's own Postgres can't be found, started or stopped."""
 

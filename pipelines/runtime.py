@@ -12,7 +12,7 @@ from typing import Self
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings
-from pipelines.settings import Settings, load_provider_settings, load_settings
+from pipelines.settings import Settings, load_all_settings
 from pipelines.warehouse import embedded
 from pipelines.warehouse.migrate import check_schema, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url, place
@@ -27,8 +27,8 @@ class Runtime:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Raises ConfigurationError naming each variable that can't be used."""
-        return cls(load_settings(), {name: load_provider_settings(name) for name in PROVIDERS})
+        """Raises ConfigurationError naming each variable that can't be used, and its place."""
+        return cls(*load_all_settings(parse_url=parse_url))
 
     def database_url(self) -> str:
         """The URL to connect to; starts the project's own server where none is given."""

@@ -2,19 +2,37 @@
 
 Every name is an environment variable, or a line of a `.env` file at the project's root. Nothing is
 read at import; secrets are pydantic's SecretStr, so that no repr, log or exception shows them.
+
+`docs/configuration.md` and `.env.example` are written from these classes by
+`python -m pipelines.settings_reference`.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipelines.errors import ConfigurationError
+from pipelines.environment import reading
 from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings
+
+ENV_FILE = ROOT / ".env"
+
+
+def _from_root(path: Path) -> Path:
+    """`path` with `~` as the home folder; a relative one counts from the project's root, so that
+    all processes mean the same folder, wherever each was started."""
+    try:
+        return ROOT / path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no home folder for its ~") from None
+
+
+LocalPath = Annotated[Path, AfterValidator(_from_root)]
 
 
 class Settings(BaseSettings):
@@ -23,16 +41,21 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_url: SecretStr | None = Field(
-        default=None, description="Postgres to load into; empty: the project's own server."
+        default=None,
+        description="Postgres to load into, as postgresql://user:password@host:port/database; in"
+        " the password write %40 for an @. Without it, a server of the project's own.",
     )
-    holdfast_home: Path = Field(
-        default=ROOT / ".holdfast", description="Folder for the own server and Dagster's storage."
+    holdfast_home: LocalPath = Field(
+        default=ROOT / ".holdfast",
+        description="Folder of the project's own server, its data, and the demo's.",
     )
-    holdfast_targets: Path = Field(
+    holdfast_targets: LocalPath = Field(
         default=ROOT / "targets.yaml", description="The list of what is watched."
     )
-    holdfast_postgres_bin: Path | None = Field(
-        default=None, description="Folder of the Postgres programs for the own server."
+    holdfast_postgres_bin: LocalPath | None = Field(
+        default=None,
+        description="Folder of the Postgres programs (postgres, initdb) for the own server. Without"
+        " it, those that come with the project, else a system install of version 15 or newer.",
     )
     holdfast_chunk_size: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Targets that one scheduled run takes."
@@ -43,26 +66,25 @@ class Settings(BaseSettings):
         return self.database_url is None
 
 
-def load_settings(env_file: Path | None = ROOT / ".env") -> Settings:
-    """The settings from the environment. Raises ConfigurationError naming each bad variable."""
-    return _load(Settings, env_file)
+def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
+    """What is not particular to a provider. Raises ConfigurationError naming each mistake in it."""
+    with reading(env_file, [Settings]) as look:
+        return look.read(Settings)
 
 
-def load_provider_settings(name: str, env_file: Path | None = ROOT / ".env") -> ProviderSettings:
-    """One provider's settings. Raises ConfigurationError naming each bad variable."""
-    return _load(PROVIDERS[name].settings_type, env_file)
+def load_all_settings(
+    env_file: Path | None = ENV_FILE, *, parse_url: Callable[[str], object] | None = None
+) -> tuple[Settings, dict[str, ProviderSettings]]:
+    """The settings, and those of each provider by its name.
 
+    `parse_url` raises ConfigurationError for a DATABASE_URL that can't be used: what a warehouse's
+    URL has to look like is known to the warehouse, which settings don't import.
 
-Kind = TypeVar("Kind", bound=BaseSettings)
-
-
-def _load(kind: type[Kind], env_file: Path | None) -> Kind:
-    prefix = kind.model_config.get("env_prefix", "")
-    try:
-        return kind(_env_file=env_file)
-    except ValidationError as error:
-        mistakes = [
-            f"  {prefix}{'.'.join(map(str, mistake['loc']))}".upper() + f": {mistake['msg']}"
-            for mistake in error.errors(include_input=False, include_url=False)
-        ]
-        raise ConfigurationError("the environment can't be used:\n" + "\n".join(mistakes)) from None
+    Raises ConfigurationError naming each mistake in all of them.
+    """
+    kinds = {name: provider.settings_type for name, provider in PROVIDERS.items()}
+    with reading(env_file, [Settings, *kinds.values()]) as look:
+        if parse_url:
+            look.check("DATABASE_URL", parse_url)
+        settings = look.read(Settings)
+        return settings, {name: look.read(kind) for name, kind in kinds.items()}

@@ -15,7 +15,7 @@ import yaml
 from cronsim import CronSim, CronSimError
 from pydantic import ValidationError
 
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, mistaken
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target, shorten
 
@@ -41,6 +41,9 @@ class WatchList:
     def targets(self) -> Iterator[Target]:
         for watch in self.watches.values():
             yield from watch.targets
+
+    def names(self) -> list[str]:
+        return [target.name for target in self.targets()]
 
     def find(self, name: str) -> Target:
         """The target of that name or label. Raises ConfigurationError with what comes close."""
@@ -78,7 +81,7 @@ def parse_targets(text: str, path: Path) -> WatchList:
     watches = reader.watches(data)
     if reader.mistakes:
         places = [f"{path}:{line}: {text}" for line, text in sorted(reader.mistakes)]
-        raise _mistaken("the targets", places)
+        raise mistaken("the targets", places)
     return WatchList(path, watches)
 
 
@@ -88,12 +91,7 @@ def make_target(provider: str, entry: Mapping[str, object]) -> Target:
         return PROVIDERS[provider].target_type.model_validate(entry)
     except ValidationError as error:
         texts = [text for _, text in _mistakes(provider, error)]
-        raise _mistaken(f"the {provider} target", texts) from None
-
-
-def _mistaken(what: str, mistakes: list[str]) -> ConfigurationError:
-    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return ConfigurationError("\n  ".join([f"{count} in {what}:", *mistakes]))
+        raise mistaken(f"the {provider} target", texts) from None
 
 
 class _Reader:

@@ -62,7 +62,7 @@ def _holds_anything(text: str) -> bool:
 
 
 def _names(watched: WatchList) -> set[str]:
-    return {target.name for target in watched.targets()}
+    return set(watched.names())
 
 
 def _reread(text: str, path: Path) -> WatchList | None:

@@ -9,7 +9,8 @@ import pytest
 from pipelines.errors import ConfigurationError
 from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
-from pipelines.settings import load_provider_settings, load_settings
+from pipelines.providers.provider import ProviderSettings
+from pipelines.settings import load_all_settings, load_settings
 
 PREFIXES = (*(f"{name.upper()}_" for name in PROVIDERS), "HOLDFAST_", "DATABASE_URL")
 
@@ -23,9 +24,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+def provider_settings(name: str) -> ProviderSettings:
+    return load_all_settings(None)[1][name]
+
+
 def complaint(provider: str | None = None) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        load_provider_settings(provider, None) if provider else load_settings(None)
+        provider_settings(provider) if provider else load_settings(None)
     return str(caught.value)
 
 
@@ -53,22 +58,22 @@ def test_a_variable_with_the_providers_prefix_is_its_setting(
     monkeypatch: pytest.MonkeyPatch, provider: str, variable: str, text: str, value: Any
 ) -> None:
     monkeypatch.setenv(f"{provider.upper()}_{variable}", text)
-    assert getattr(load_provider_settings(provider, None), variable.lower()) == value
+    assert getattr(provider_settings(provider), variable.lower()) == value
 
 
 def test_one_providers_variable_is_not_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALTURA_PAGE_SIZE", "7")
-    assert load_provider_settings("catenis", None).page_size == 500
+    assert provider_settings("catenis").page_size == 500
 
 
 @every_provider
 def test_an_empty_variable_is_as_good_as_none(
     monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
-    unset = load_provider_settings(provider, None)
+    unset = provider_settings(provider)
     for field in type(unset).model_fields:
         monkeypatch.setenv(f"{provider}_{field}".upper(), "")
-    assert load_provider_settings(provider, None) == unset
+    assert provider_settings(provider) == unset
 
 
 def test_an_empty_database_url_means_the_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,37 +110,49 @@ def test_hiros_rate_goes_by_the_key_unless_it_is_set(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert load_provider_settings("hiro", None).requests_per_minute == rate
+    assert provider_settings("hiro").requests_per_minute == rate
 
 
-# --- the .env file --------------------------------------------------------------------------------
+# --- paths ----------------------------------------------------------------------------------------
+
+PATHS = ["HOLDFAST_HOME", "HOLDFAST_TARGETS", "HOLDFAST_POSTGRES_BIN"]
 
 
-def test_a_line_of_the_env_file_is_a_variable(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("# mine\nALTURA_PAGE_SIZE=24\nUNKNOWN=1\n", encoding="utf-8")
-    assert load_provider_settings("altura", tmp_path / ".env").page_size == 24
+@pytest.mark.parametrize("variable", PATHS)
+class TestPaths:
+    def test_a_relative_path_counts_from_the_projects_root(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv(variable, "mine/here")
+        assert getattr(load_settings(None), variable.lower()) == ROOT / "mine" / "here"
 
+    def test_so_does_one_of_the_env_file(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / ".env").write_text(f"{variable}=mine/here\n", encoding="utf-8")
+        settings = load_settings(tmp_path / ".env")
+        assert getattr(settings, variable.lower()) == ROOT / "mine" / "here"
 
-def test_an_empty_line_of_the_env_file_is_as_good_as_none(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("HIRO_API_KEY=\nHIRO_PAGE_SIZE=\n", encoding="utf-8")
-    assert load_provider_settings("hiro", tmp_path / ".env").page_size == 200
+    def test_a_tilde_is_the_home_folder(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv(variable, "~/mine")
+        assert getattr(load_settings(None), variable.lower()) == tmp_path / "mine"
 
+    def test_an_absolute_path_is_taken_as_it_is(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert getattr(load_settings(None), variable.lower()) == tmp_path
 
-def test_the_key_in_the_env_file_raises_hiros_rate(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("HIRO_API_KEY=k\n", encoding="utf-8")
-    assert load_provider_settings("hiro", tmp_path / ".env").requests_per_minute == 500
-
-
-def test_the_environment_wins_over_the_env_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / ".env").write_text("HOLDFAST_CHUNK_SIZE=5\n", encoding="utf-8")
-    monkeypatch.setenv("HOLDFAST_CHUNK_SIZE", "6")
-    assert load_settings(tmp_path / ".env").holdfast_chunk_size == 6
-
-
-def test_a_missing_env_file_is_no_mistake(tmp_path: Path) -> None:
-    assert load_settings(tmp_path / ".env") == load_settings(None)
+    def test_the_home_of_nobody_is_a_mistake(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, "~no-such-user/mine")
+        assert f"{variable} is '~no-such-user/mine': there is no home folder" in complaint()
 
 
 # --- mistakes -------------------------------------------------------------------------------------
@@ -151,14 +168,15 @@ class TestPageSize:
     ) -> None:
         for size in (smallest, largest):
             monkeypatch.setenv(f"{provider.upper()}_PAGE_SIZE", str(size))
-            assert load_provider_settings(provider, None).page_size == size
+            assert provider_settings(provider).page_size == size
 
     def test_beyond_the_bounds_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, provider: str, smallest: int, largest: int
     ) -> None:
         for size in (smallest - 1, largest + 1):
             monkeypatch.setenv(f"{provider.upper()}_PAGE_SIZE", str(size))
-            assert f"{provider.upper()}_PAGE_SIZE: Input should be" in complaint(provider)
+            expected = f"expected a whole number from {smallest} to {largest}"
+            assert f"{provider.upper()}_PAGE_SIZE is '{size}': {expected}" in complaint(provider)
 
 
 @every_provider
@@ -183,7 +201,7 @@ def test_a_bad_value_is_named_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, provider: str, variable: str, text: str
 ) -> None:
     monkeypatch.setenv(f"{provider.upper()}_{variable}", text)
-    assert f"  {provider.upper()}_{variable}: " in complaint(provider)
+    assert f"  environment: {provider.upper()}_{variable} is " in complaint(provider)
 
 
 def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,12 +209,12 @@ def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     for name in names:
         monkeypatch.setenv(name, "nonsense")
     told = complaint("altura")
-    assert [line.strip().split(":")[0] for line in told.splitlines()[1:]] == names
+    assert [line.split()[1] for line in told.splitlines()[1:]] == names
 
 
 def test_a_bad_value_that_is_no_providers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_CHUNK_SIZE", "0")
-    assert "HOLDFAST_CHUNK_SIZE: Input should be greater than or equal to 1" in complaint()
+    assert "HOLDFAST_CHUNK_SIZE is '0': expected a whole number of at least 1" in complaint()
 
 
 # --- secrets --------------------------------------------------------------------------------------
@@ -224,7 +242,7 @@ class TestSecrets:
         self, monkeypatch: pytest.MonkeyPatch, provider: str, secret: str
     ) -> None:
         monkeypatch.setenv(f"{provider}_{secret}".upper(), "hunter2")
-        settings = load_provider_settings(provider, None)
+        settings = provider_settings(provider)
         assert getattr(settings, secret).get_secret_value() == "hunter2"
 
     @pytest.mark.parametrize("shown", [str, repr, lambda settings: settings.model_dump_json()])
@@ -232,7 +250,7 @@ class TestSecrets:
         self, monkeypatch: pytest.MonkeyPatch, provider: str, secret: str, shown: Any
     ) -> None:
         monkeypatch.setenv(f"{provider}_{secret}".upper(), "hunter2")
-        assert "hunter2" not in shown(load_provider_settings(provider, None))
+        assert "hunter2" not in shown(provider_settings(provider))
 
     def test_a_secret_is_not_shown_beside_another_mistake(
         self, monkeypatch: pytest.MonkeyPatch, provider: str, secret: str

@@ -2,31 +2,18 @@
 
 import re
 
-from pydantic_settings import BaseSettings
-
 from pipelines.paths import ROOT
-from pipelines.providers import PROVIDERS
-from pipelines.settings import Settings
+from pipelines.settings_reference import COMMAND, configuration_page, example_env
 
 
-def names(kind: type[BaseSettings]) -> set[str]:
-    prefix = kind.model_config.get("env_prefix", "")
-    return {f"{prefix}{field}".upper() for field in kind.model_fields}
+def test_the_configuration_page_is_what_the_settings_say():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert page == configuration_page(), f"docs/configuration.md is stale: run {COMMAND}"
 
 
-def test_every_name_in_the_example_environment_is_a_setting():
-    known = names(Settings).union(*(names(p.settings_type) for p in PROVIDERS.values()))
-    written = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert written - known == set()
-    assert names(Settings) <= written
-
-
-def test_the_shared_settings_are_all_mentioned_with_their_defaults():
-    text = (ROOT / ".env.example").read_text()
-    for field, info in PROVIDERS["hiro"].settings_type.model_fields.items():
-        name = field.upper()
-        if f"HIRO_{name}=" not in text:
-            assert f"{name}={str(info.default).removesuffix('.0')}" in text
+def test_the_example_environment_is_what_the_settings_say():
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert example == example_env(), f".env.example is stale: run {COMMAND}"
 
 
 def test_every_file_that_the_readme_and_the_docs_link_to_is_there():

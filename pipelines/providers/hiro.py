@@ -21,6 +21,9 @@ from pydantic_settings import SettingsConfigDict
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers import c32, clarity
 from pipelines.providers.provider import (
+    BASE_URL,
+    PAGE_SIZE,
+    BaseUrl,
     Column,
     Dataset,
     Outgoing,
@@ -50,19 +53,29 @@ _CLASS_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9\-_!?+<>=/*]{0,127}")
 
 
 class HiroSettings(ProviderSettings):
-    """A key raises the rate limit."""
+    """Hiro answers without a key, too, but with one it allows many times the requests."""
 
     model_config = SettingsConfigDict(env_prefix="HIRO_")
 
-    base_url: str = "https://api.hiro.so"
-    page_size: Annotated[int, Field(ge=2, le=MAX_LIMIT)] = MAX_LIMIT
-    api_key: SecretStr | None = None
+    base_url: BaseUrl = Field(default="https://api.hiro.so", description=BASE_URL)
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        default=WITHOUT_KEY,
+        description=f"Requests sent in a minute at most, repeated ones included. With a key the"
+        f" default is {WITH_KEY}: Hiro allows 25 to 50 without and 500 to 900 with one.",
+    )
+    page_size: Annotated[int, Field(ge=2, le=MAX_LIMIT)] = Field(
+        default=MAX_LIMIT,
+        description=f"{PAGE_SIZE} Neighbouring pages share one row, so at least 2; Hiro refuses"
+        f" more than {MAX_LIMIT}.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Your key, sent in the header x-api-key; raises the rate limit."
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _rate_by_key(cls, fields: dict[str, object]) -> dict[str, object]:
-        rate = WITH_KEY if fields.get("api_key") else WITHOUT_KEY
-        return {"requests_per_minute": rate, **fields}
+        return {"requests_per_minute": WITH_KEY, **fields} if fields.get("api_key") else fields
 
 
 class HiroPrincipal(Target):

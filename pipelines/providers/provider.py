@@ -26,6 +26,8 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    ValidationError,
+    WithJsonSchema,
     field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -126,27 +128,64 @@ class Target(BaseModel, ABC):
         return f"{self.provider}:{self.subject}" + (f"?{options}" if options else "")
 
 
+BaseUrl = Annotated[str, WithJsonSchema({"type": "string", "format": "uri"})]
+BASE_URL = "Where the API is: another host, or a test server. Without user, password and query."
+PAGE_SIZE = "Rows asked for on one page."
+
+
 class ProviderSettings(BaseSettings):
     """What can be set for a provider; the environment names carry the provider's prefix."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    base_url: str
-    requests_per_minute: Annotated[int, Field(ge=1)] = 60
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
-    connect_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
-    read_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
-    total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 120.0
-    page_size: Annotated[int, Field(ge=1)]
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 32 * 1024 * 1024
-    max_tries: Annotated[int, Field(ge=1)] = 6
-    max_walks: Annotated[int, Field(ge=2)] = 6
-    max_drop_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    base_url: BaseUrl = Field(description=BASE_URL)
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        default=60,
+        description="Requests sent in a minute at most, repeated ones included; after a pause, up"
+        " to a tenth of them may go out at once.",
+    )
+    concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4,
+        description="Requests under way at once, and targets taken at once, each with a connection"
+        " to Postgres.",
+    )
+    connect_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=5.0, description="Seconds to wait for a connection."
+    )
+    read_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=30.0, description="Seconds without any data after which a request is given up."
+    )
+    total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=120.0, description="Seconds after which an answer that still arrives is given up."
+    )
+    page_size: Annotated[int, Field(ge=1)] = Field(description=PAGE_SIZE)
+    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
+        default=32 * 1024 * 1024,
+        description="Bytes of one answer, decompressed; a larger one is refused.",
+    )
+    max_tries: Annotated[int, Field(ge=1)] = Field(
+        default=6,
+        description="Tries of one request where another may help: after a lost connection, a"
+        " timeout, 408, 429 or 5xx.",
+    )
+    max_walks: Annotated[int, Field(ge=2)] = Field(
+        default=6,
+        description="Walks over one target in which a state has to be proven; else it fails, and"
+        " what was published before stays.",
+    )
+    max_drop_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5,
+        description="Share of its rows that a target may lose at once; a snapshot that lost more"
+        " is held back until the walk of a later run agrees.",
+    )
 
     @field_validator("base_url")
     @classmethod
     def _without_credentials(cls, value: str) -> str:
-        url = AnyHttpUrl(value)
+        try:
+            url = AnyHttpUrl(value)
+        except ValidationError:
+            raise ValueError("expected an http:// or https:// URL") from None
         if url.username or url.password or url.query or url.fragment:
             raise ValueError("a base URL has no user, password, query or fragment")
         return value.rstrip("/")

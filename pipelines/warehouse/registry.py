@@ -144,6 +144,16 @@ def known_names(connection: sa.Connection) -> list[str]:
     return [name for row in rows for name in row if name]
 
 
+def current_name(connection: sa.Connection, name: str) -> str | None:
+    """The name of the target, not retired, that has this name or label."""
+    found = sa.select(target_table.c.name).where(
+        sa.or_(target_table.c.name == name, target_table.c.label == name),
+        target_table.c.retired_at.is_(None),
+    )
+    with connection.begin():
+        return connection.scalar(found.order_by(target_table.c.name != name).limit(1))
+
+
 def find_published(
     connection: sa.Connection, target_id: int, run_key: str
 ) -> PublishedSnapshot | None:

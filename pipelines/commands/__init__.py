@@ -1,0 +1,1 @@
+"""The commands of `holdfast`, one module a group; `pipelines.cli` puts them together."""

@@ -1,0 +1,164 @@
+"""`holdfast snapshot`: take snapshots now, without Dagster."""
+
+import uuid
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pipelines.analysis.progress import progress_of_walks
+from pipelines.analysis.tables import snapshots_table
+from pipelines.commands import complete
+from pipelines.commands.terminal import (
+    FAILED,
+    INTERRUPTED,
+    Json,
+    complain,
+    err,
+    out,
+    print_json,
+    tell,
+)
+from pipelines.errors import ConfigurationError
+from pipelines.providers import PROVIDERS
+from pipelines.providers.provider import Target
+from pipelines.runtime import Runtime
+from pipelines.snapshots import Failed, Taken, take_snapshots
+from pipelines.targets import WatchList, load_targets
+from pipelines.warehouse.registry import Run, retire_absent
+
+Outcomes = list[Taken | Failed]
+
+
+def snapshot(
+    context: typer.Context,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="Names or labels from targets.yaml; none: all of them.",
+            autocompletion=complete.targets,
+        ),
+    ] = None,
+    *,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Only targets of {', '.join(PROVIDERS)}.", autocompletion=complete.providers
+        ),
+    ] = None,
+    accept_empty: Annotated[
+        bool,
+        typer.Option(
+            "--accept-empty", help="Publish an empty set where there were rows, this once."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take snapshots now, without Dagster.
+
+    Each is published in one transaction when it is proven; one that fails takes no other down.
+
+    \b
+    holdfast snapshot                       all targets
+    holdfast snapshot --provider hiro       those of one provider
+    holdfast snapshot "My vault"            one, by its label or name
+    holdfast snapshot --json | jq '.[] | select(.published | not)'
+    """
+    runtime = _runtime(context)
+    watched = load_targets(runtime.settings.holdfast_targets)
+    chosen = _choose(watched, targets or [], provider)
+    if accept_empty and not targets:
+        raise ConfigurationError("name the targets that --accept-empty is meant for")
+    outcomes: Outcomes = []
+    interrupted = False
+    try:
+        _take(runtime, watched, chosen, outcomes, accept_empty=accept_empty)
+    except KeyboardInterrupt:
+        interrupted = True
+    _show(outcomes, len(chosen), as_json=as_json)
+    if interrupted:
+        complain("Interrupted. What was published stays, nothing is half done.")
+        raise typer.Exit(INTERRUPTED)
+    if any(isinstance(outcome, Failed) for outcome in outcomes):
+        raise typer.Exit(FAILED)
+
+
+def _runtime(context: typer.Context) -> Runtime:
+    if not context.obj.demo:
+        return Runtime.from_environment()
+    from pipelines.demo import serving_runtime  # noqa: PLC0415 - Dagster takes seconds to import
+    from pipelines.settings import load_settings  # noqa: PLC0415
+
+    return serving_runtime(load_settings())
+
+
+def _take(
+    runtime: Runtime,
+    watched: WatchList,
+    chosen: list[Target],
+    outcomes: Outcomes,
+    *,
+    accept_empty: bool,
+) -> None:
+    """Take the chosen targets, adding each outcome as it comes: an interrupt keeps those."""
+    run = Run(f"cli {uuid.uuid4()}")
+    with progress_of_walks(err) as progress:
+        for name in PROVIDERS:
+            of_provider = [target for target in chosen if target.provider == name]
+            if not of_provider:
+                continue
+            with runtime.opened(name) as (client, warehouse):
+                with warehouse.connect() as connection:
+                    for gone in retire_absent(connection, name, watched.names()):
+                        tell(f"retired, as {watched.path.name} has it no more: {gone}")
+                for outcome in take_snapshots(
+                    of_provider,
+                    client,
+                    warehouse,
+                    run,
+                    accept_empty=accept_empty,
+                    on_progress=progress.walking,
+                    heartbeat=progress.heartbeat,
+                ):
+                    outcomes.append(outcome)
+                    progress.ended(outcome)
+
+
+def _show(outcomes: Outcomes, asked: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_record(outcome) for outcome in outcomes)
+    elif outcomes:
+        published = sum(isinstance(outcome, Taken) for outcome in outcomes)
+        title = f"{published} of {asked} {'target' if asked == 1 else 'targets'} published"
+        out.print(snapshots_table(outcomes, title))
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            complain(str(outcome.error))
+
+
+def _record(outcome: Taken | Failed) -> dict[str, object]:
+    target = {
+        "target": outcome.target.name,
+        "label": outcome.target.label,
+        "provider": outcome.target.provider,
+    }
+    if isinstance(outcome, Taken):
+        return {**target, "published": True, **asdict(outcome.snapshot)}
+    return {
+        **target,
+        "published": False,
+        "reason": type(outcome.error).__name__,
+        "transient": outcome.error.transient,
+        "message": str(outcome.error),
+    }
+
+
+def _choose(watched: WatchList, names: list[str], provider: str | None) -> list[Target]:
+    if provider is not None and provider not in PROVIDERS:
+        raise ConfigurationError(f"{provider!r} is no provider; there are {', '.join(PROVIDERS)}")
+    chosen = [watched.find(name) for name in names] if names else list(watched.targets())
+    chosen = [target for target in chosen if provider in (None, target.provider)]
+    if not chosen:
+        raise ConfigurationError(f"no target to take: {watched.path} lists none that fits")
+    return list(dict.fromkeys(chosen))

@@ -1,0 +1,166 @@
+"""`holdfast targets …`: the list of what is watched."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from cronsim import CronSim
+
+from pipelines.analysis.tables import frame_table
+from pipelines.commands import complete
+from pipelines.commands.terminal import (
+    Json,
+    out,
+    print_json,
+    reading_runtime,
+    settings_of,
+    tell,
+)
+from pipelines.errors import ConfigurationError
+from pipelines.providers import PROVIDERS
+from pipelines.targets import WatchList, load_targets, make_target
+from pipelines.targets_file import add_target, remove_target
+from pipelines.warehouse.registry import current_name, retire
+
+COLUMNS = ["provider", "label", "target", "cron", "next_at"]
+
+app = typer.Typer(help="What is watched: the list in targets.yaml.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_targets(
+    context: typer.Context,
+    *,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Only those of {', '.join(PROVIDERS)}.", autocompletion=complete.providers
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What is watched, and when it is taken next (UTC).
+
+    \b
+    holdfast targets list
+    holdfast targets list --json | jq -r '.[].target'
+    """
+    watched = load_targets(settings_of(context).holdfast_targets)
+    rows = [row for row in _rows(watched) if provider in (None, row["provider"])]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+        out.print(frame_table(frame, f"{_counted(len(rows))} in {watched.path} (times in UTC)"))
+    else:
+        tell(f"{watched.path} lists no target. Add one: holdfast targets add --help")
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    path: Annotated[
+        Path | None, typer.Argument(help="The file; none: the one that is used.")
+    ] = None,
+) -> None:
+    """Tell every mistake in targets.yaml, each with its line. Exit code 2 when there is one.
+
+    \b
+    holdfast targets check
+    holdfast targets check new-targets.yaml
+    """
+    watched = load_targets(path or settings_of(context).holdfast_targets)
+    counts = [f"{len(watch.targets)} of {name}" for name, watch in watched.watches.items()]
+    tell(f"{watched.path} is right: {', '.join(counts) or 'no target'}.")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    provider: Annotated[
+        str, typer.Argument(help=", ".join(PROVIDERS), autocompletion=complete.providers)
+    ],
+    fields: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="As in targets.yaml.")],
+) -> None:
+    """Add a target to targets.yaml, after checking it. The rest of the file stays as it is.
+
+    \b
+    holdfast targets add altura address=0x0123456789abcdef0123456789abcdef01234567 token_id=1
+    holdfast targets add hiro principal=SP318Q55DEKHRXJK696033DQN5C54D9K2EE6DHRWP label="A vault"
+    holdfast targets add catenis asset_id=aQjlzShmrnEZeeYBZihc allow_empty=true
+
+    A key that takes several values is given once for each: asset_identifiers=… asset_identifiers=…
+    """
+    if provider not in PROVIDERS:
+        raise ConfigurationError(f"{provider!r} is no provider; there are {', '.join(PROVIDERS)}")
+    target = make_target(provider, _entry(provider, fields))
+    path = settings_of(context).holdfast_targets
+    watched = add_target(path, target)
+    tell(f"{path} has {target.name} now.")
+    cron = watched.watches[provider].cron
+    when = f"taken at {cron!r} (UTC)" if cron else f"taken by hand only: {provider} has no cron"
+    tell(f"It is {when}. Take it now: holdfast snapshot {target.name!r}")
+
+
+@app.command("retire")
+def retire_target(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name or label.", autocompletion=complete.targets)],
+) -> None:
+    """Stop watching a target: it leaves targets.yaml and "now"; its history stays.
+
+    A target that is only taken out of targets.yaml is retired too, at its provider's next run.
+
+    \b
+    holdfast targets retire "A vault"
+    """
+    path = settings_of(context).holdfast_targets
+    watched = load_targets(path)
+    listed = next(
+        (target for target in watched.targets() if name in (target.name, target.label)), None
+    )
+    with reading_runtime(context).open_warehouse() as warehouse, warehouse.connect() as connection:
+        found = listed.name if listed else current_name(connection, name)
+        if found is None:
+            found = watched.find(name).name  # raises, with what comes close
+        was_current = retire(connection, found)
+    if listed:
+        remove_target(path, listed)
+    tell(f"{found} is retired; " + ("its history stays." if was_current else "it had no history."))
+
+
+def _rows(watched: WatchList) -> Iterator[dict[str, object]]:
+    now = datetime.now(UTC)
+    for provider, watch in watched.watches.items():
+        next_at = next(CronSim(watch.cron, now)) if watch.cron else None
+        for target in watch.targets:
+            values = (provider, target.label, target.name, watch.cron, next_at)
+            yield dict(zip(COLUMNS, values, strict=True))
+
+
+def _entry(provider: str, fields: list[str]) -> dict[str, object]:
+    """key=value arguments as an entry of targets.yaml."""
+    lists = {
+        name
+        for name, field in PROVIDERS[provider].target_type.model_fields.items()
+        if isinstance(field.default, tuple)
+    }
+    entry: dict[str, object] = {}
+    for text in fields:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise ConfigurationError(f"expected KEY=VALUE, found {text!r}")
+        if key in lists:
+            entry[key] = [*entry.get(key, []), value]  # type: ignore[misc]
+        elif key in entry:
+            raise ConfigurationError(f"{key} is given twice")
+        else:
+            entry[key] = value
+    return entry
+
+
+def _counted(number: int) -> str:
+    return "1 target" if number == 1 else f"{number} targets"

@@ -1,0 +1,115 @@
+"""What every command says and how: data on stdout, messages on stderr.
+
+Tables are for people and as wide as their terminal; `--json` is for scripts: amounts are text,
+since most readers of JSON round a number beyond 2^53, and times are ISO 8601 in UTC.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, NoReturn
+from uuid import UUID
+
+import pandas as pd
+import typer
+from rich.console import Console
+
+from pipelines.analysis.tables import printable
+from pipelines.runtime import Runtime
+from pipelines.settings import Settings, load_settings
+
+OK, FAILED, MISCONFIGURED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: all is well; something failed; the command or the configuration can't be used;
+Ctrl-C."""
+
+WIDTH_OF_FILES = 120
+PATIENCE = 2.0
+"""Seconds after Ctrl-C that threads have to end by themselves."""
+
+err = Console(stderr=True)
+out = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options that stand for all commands."""
+
+    demo: bool
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The environment's settings, or the demo's."""
+    settings = load_settings()
+    if context.obj.demo:
+        from pipelines.demo import demo_settings  # noqa: PLC0415 - Dagster takes seconds to import
+
+        return demo_settings(settings)
+    return settings
+
+
+def reading_runtime(context: typer.Context) -> Runtime:
+    """What a command needs that only reads the warehouse; no provider's variable is looked at."""
+    return Runtime(settings_of(context), {})
+
+
+def complain(message: str) -> None:
+    """A message of failure, as it is: it may hold what a stranger chose."""
+    lines = (printable(line) for line in message.splitlines())
+    err.print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def tell(message: str) -> None:
+    """A message that is not data."""
+    err.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_json(records: Iterable[Mapping[str, object]]) -> None:
+    """Records on stdout, whatever is in them: JSON escapes what a terminal would obey."""
+    typer.echo(json.dumps(list(records), indent=2, default=_plain))
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """A frame's rows as JSON can hold them."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+def interrupt_at_once() -> None:
+    """Let Ctrl-C end the process soon even where a thread waits for a slow server.
+
+    That loses nothing: what is published is published in one transaction, and Postgres takes back
+    the rest when the connection is gone.
+    """
+    signal.signal(signal.SIGINT, _interrupted)
+
+
+def _interrupted(*_: object) -> NoReturn:
+    impatience = threading.Timer(PATIENCE, _leave)
+    impatience.daemon = True
+    impatience.start()
+    raise KeyboardInterrupt
+
+
+def _leave() -> None:
+    err.show_cursor()
+    tell("Interrupted. What was published stays, nothing is half done.")
+    os._exit(INTERRUPTED)

@@ -1,0 +1,60 @@
+"""`holdfast status` and `holdfast changes`."""
+
+import json
+from pathlib import Path
+
+from pipelines.sandbox.world import World
+
+
+def test_status_lists_every_target_also_those_never_taken(holdfast, environment):
+    nothing_yet = holdfast("status", **environment)
+    assert nothing_yet.stdout.count("never taken") == 3
+    assert "Take one: holdfast snapshot" in nothing_yet.stderr
+    holdfast("snapshot", "The vault", **environment)
+    taken = holdfast("status", **environment)
+    assert taken.stdout.count("never taken") == 2
+    assert "250" in taken.stdout
+
+
+def test_status_failing_is_an_alarm_for_a_cron_job(holdfast, environment):
+    assert holdfast("status", "--failing", **environment).returncode == 1
+    holdfast("snapshot", **environment)
+    well = holdfast("status", "--failing", **environment)
+    assert (well.returncode, well.stdout) == (0, "")
+    assert "No target has failed" in well.stderr
+    holdfast("snapshot", **(environment | {"CATENIS_API_SECRET": "wrong"}))
+    told = holdfast("status", "--failing", "--json", **environment)
+    assert told.returncode == 1
+    [failing] = json.loads(told.stdout)
+    assert (failing["failures"], failing["reason"]) == (1, "RequestRefused")
+    assert "answered 401" in failing["message"]
+
+
+def test_status_works_while_the_list_of_targets_has_mistakes(holdfast, environment):
+    holdfast("snapshot", **environment)
+    with Path(environment["HOLDFAST_TARGETS"]).open("a") as file:
+        file.write("hirro:\n")
+    done = holdfast("status", **environment)
+    assert done.returncode == 0
+    assert "The vault" in done.stdout
+    assert "'hirro' is no provider" in done.stderr
+
+
+def test_changes_tell_who_left(holdfast, environment, world: World):
+    holdfast("snapshot", "The vault", **environment)
+    assert "No such change yet" in holdfast("changes", **environment).stderr
+    world.hiro_transfer_out(world.targets("hiro")[0], 3)
+    holdfast("snapshot", "The vault", **environment)
+    assert "249" in holdfast("status", **environment).stdout
+    changes = holdfast("changes", "--change", "exited", **environment)
+    assert "The latest change (UTC)" in changes.stdout
+    [change] = json.loads(holdfast("changes", "The vault", "--json", **environment).stdout)
+    assert (change["target"], change["change"], change["after"]) == ("The vault", "exited", None)
+
+
+def test_what_does_not_exist_brings_what_comes_close(holdfast, environment):
+    holdfast("snapshot", "The vault", **environment)
+    unknown = holdfast("changes", "the vault", **environment)
+    assert (unknown.returncode, "did you mean The vault" in unknown.stderr) == (2, True)
+    kind = holdfast("changes", "--change", "vanished", **environment)
+    assert (kind.returncode, "there are entered, exited" in kind.stderr) == (2, True)

@@ -1,0 +1,104 @@
+"""`holdfast snapshot`."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import psutil
+
+from pipelines.sandbox.world import World
+
+OTHER_ASSET = "aQjlzShmrnEZeeYBZihc"
+
+
+def test_every_target_is_taken_and_what_was_published_is_printed(holdfast, environment):
+    done = holdfast("snapshot", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 targets published" in done.stdout
+    assert "The vault" in done.stdout
+    assert "chained" in done.stdout
+
+
+def test_one_target_is_taken_by_its_label(holdfast, environment):
+    done = holdfast("snapshot", "The vault", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 target published" in done.stdout
+
+
+def test_a_target_named_twice_is_taken_once(holdfast, environment, world: World):
+    done = holdfast("snapshot", "The vault", world.targets("hiro")[0], **environment)
+    assert "1 of 1 target published" in done.stdout
+
+
+def test_without_a_terminal_each_target_is_a_line_as_it_ends(holdfast, environment, world: World):
+    done = holdfast("snapshot", **environment)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("published: ")]
+    assert f"published: {world.targets('hiro')[0]}: 250 rows, chained" in lines
+    assert len(lines) == 3
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+def test_json_has_what_was_published_and_what_was_not(holdfast, environment, world: World):
+    environment["CATENIS_API_SECRET"] = "not-the-secret"
+    done = holdfast("snapshot", "--json", **environment)
+    assert done.returncode == 1
+    told = {record["provider"]: record for record in json.loads(done.stdout)}
+    assert told["hiro"]["target"] == world.targets("hiro")[0]
+    assert (told["hiro"]["label"], told["hiro"]["published"]) == ("The vault", True)
+    assert (told["hiro"]["rows"], told["hiro"]["proof"]) == (250, "chained")
+    assert told["hiro"]["snapshot_at"].endswith("+00:00")
+    assert isinstance(told["altura"]["amount_sum"], str)
+    assert (told["catenis"]["published"], told["catenis"]["reason"]) == (False, "RequestRefused")
+    assert "answered 401" in told["catenis"]["message"]
+
+
+def test_a_target_that_fails_makes_exit_code_1_and_leaves_the_others(holdfast, environment):
+    environment["CATENIS_API_SECRET"] = "not-the-secret"
+    done = holdfast("snapshot", **environment)
+    assert done.returncode == 1
+    assert "2 of 3 targets published" in done.stdout
+    assert "answered 401" in done.stderr
+    assert "not-the-secret" not in done.stdout + done.stderr
+
+
+def test_a_target_that_does_not_exist_makes_exit_code_2_and_a_suggestion(holdfast, environment):
+    done = holdfast("snapshot", "The vaul", **environment)
+    assert done.returncode == 2
+    assert "did you mean The vault" in done.stderr
+
+
+def test_a_target_that_left_the_list_is_retired(holdfast, environment, world: World, pipeline):
+    holdfast("snapshot", **environment)
+    key = world.targets("catenis")[0]
+    path = Path(environment["HOLDFAST_TARGETS"])
+    path.write_text(path.read_text().replace(key.removeprefix("catenis:"), OTHER_ASSET))
+    done = holdfast("snapshot", "--provider", "catenis", **environment)
+    assert f"retired, as targets.yaml has it no more: {key}" in done.stderr
+    assert pipeline.sql("select name from target where retired_at is not null") == [(key,)]
+
+
+def test_ctrl_c_ends_it_soon_though_the_server_hangs_and_keeps_what_was_published(
+    start_holdfast, environment, sandbox, pipeline
+):
+    hanging = {"catenis": False}
+
+    def hang(exchange):
+        if exchange.provider == "catenis":
+            hanging["catenis"] = True
+            time.sleep(20)
+
+    sandbox.before_response = hang
+    running = start_holdfast("snapshot", **environment)
+    deadline = time.monotonic() + 60
+    while not hanging["catenis"] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(signal.SIGINT)
+    _, messages = running.communicate(timeout=15)
+    sandbox.before_response = None
+    assert running.returncode == 130
+    assert "Interrupted. What was published stays, nothing is half done." in messages
+    assert "Traceback" not in messages
+    assert not psutil.wait_procs(children, timeout=5)[1]
+    assert len(pipeline.sql("select 1 from snapshot")) == 2

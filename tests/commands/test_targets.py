@@ -1,0 +1,118 @@
+"""`holdfast targets …`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.paths import ROOT
+from pipelines.sandbox.world import World
+
+PRINCIPAL = "SP318Q55DEKHRXJK696033DQN5C54D9K2EE6DHRWP"
+
+
+@pytest.fixture
+def listed(holdfast, tmp_path) -> Path:
+    """A copy of the shipped targets.yaml."""
+    path = tmp_path / "targets.yaml"
+    path.write_text((ROOT / "targets.yaml").read_text())
+    return path
+
+
+def test_the_list_says_when_each_is_taken_next(holdfast, listed):
+    shown = holdfast("targets", "list", HOLDFAST_TARGETS=str(listed))
+    assert "The vendor's example asset" in shown.stdout
+    told = json.loads(holdfast("targets", "list", "--json", HOLDFAST_TARGETS=str(listed)).stdout)
+    assert [entry["provider"] for entry in told] == ["hiro", "catenis"]
+    assert told[0]["next_at"].endswith(":17:00+00:00")
+    only = holdfast("targets", "list", "--provider", "altura", HOLDFAST_TARGETS=str(listed))
+    assert (only.stdout, "lists no target" in only.stderr) == ("", True)
+
+
+def test_check_counts_the_targets_of_a_right_file(holdfast, listed):
+    done = holdfast("targets", "check", str(listed))
+    assert done.returncode == 0
+    assert done.stderr.replace("\n", " ").endswith(
+        "is right: 0 of altura, 1 of hiro, 1 of catenis. "
+    )
+
+
+def test_check_tells_every_mistake_with_its_line_and_exit_code_2(holdfast, tmp_path):
+    path = tmp_path / "mistaken.yaml"
+    path.write_text(
+        "altura:\n  cron: hourly\n  targets:\n    - {address: '0x12', token_id: 1}\n"
+        f"hiro:\n  targets:\n    - principal: {PRINCIPAL[:-1]}Q\n    - include_listed: true\n"
+        f"      principal: {PRINCIPAL}\n      asset_identifiers: [Candy]\n"
+        "catenis:\n  targets:\n    - asset_id: short\n    - asset_id: aQjlzShmrnEZeeYBZihc\n"
+        "    - asset_id: aQjlzShmrnEZeeYBZihc\n"
+    )
+    done = holdfast("targets", "check", str(path))
+    assert done.returncode == 2
+    head, *lines = done.stderr.splitlines()
+    assert head == "holdfast: 7 mistakes in the targets:"
+    told = [line.removeprefix(f"  {path}:").split(": ", 1) for line in lines]
+    assert [line for line, _ in told] == ["2", "4", "7", "8", "10", "13", "15"]
+    expected = [
+        "five fields",
+        "0x and 40 hexadecimal digits",
+        "checksum does not match",
+        "which is of altura",
+        "not ADDRESS.contract-name::class-name",
+        "a and 19 letters or digits",
+        "already watched, see line 14",
+    ]
+    for (_, text), words in zip(told, expected, strict=True):
+        assert words in text
+
+
+def test_a_target_is_added_taken_and_retired(holdfast, environment, world: World, pipeline):
+    key = world.add_catenis_asset(7)
+    field = f"asset_id={key.removeprefix('catenis:')}"
+    added = holdfast("targets", "add", "catenis", field, "label=Seven", **environment)
+    assert added.returncode == 0, added.stderr
+    assert "catenis has no cron" in added.stderr
+    assert holdfast("snapshot", "Seven", **environment).returncode == 0
+    now = "select count(*) from positions where valid_to is null"
+    assert pipeline.sql(now) == [(7,)]
+    retired = holdfast("targets", "retire", "Seven", **environment)
+    assert f"{key} is retired; its history stays." in retired.stderr
+    assert pipeline.sql(now) == [(0,)]
+    assert pipeline.sql("select count(*) from positions") == [(7,)]
+    assert "Seven" not in holdfast("targets", "list", **environment).stdout
+    assert "Seven" not in holdfast("status", **environment).stdout
+
+
+def test_a_target_that_left_the_file_already_can_be_retired_by_its_label(
+    holdfast, environment, pipeline, world: World
+):
+    holdfast("snapshot", "The vault", **environment)
+    Path(environment["HOLDFAST_TARGETS"]).write_text("hiro:\n")
+    assert holdfast("targets", "retire", "The vault", **environment).returncode == 0
+    assert pipeline.sql("select count(*) from positions where valid_to is null") == [(0,)]
+    again = holdfast("targets", "retire", "The vault", **environment)
+    assert (again.returncode, "has no target 'The vault'" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["hirro", "principal=x"], "'hirro' is no provider; there are altura, hiro, catenis"),
+        (["hiro", "principal"], "expected KEY=VALUE, found 'principal'"),
+        (["catenis", "asset_id=a", "asset_id=b"], "asset_id is given twice"),
+        (["catenis", "asset=aQjlzShmrnEZeeYBZihc"], "did you mean asset_id"),
+        (["catenis", "asset_id=aQjlzShmrnEZeeYBZihc"], "already"),
+    ],
+)
+def test_what_can_not_be_added_is_told_and_changes_nothing(holdfast, listed, arguments, told):
+    before = listed.read_text()
+    done = holdfast("targets", "add", *arguments, HOLDFAST_TARGETS=str(listed))
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert listed.read_text() == before
+
+
+def test_a_key_given_several_times_makes_a_list(holdfast, listed):
+    identifiers = [f"asset_identifiers={PRINCIPAL}.{name}" for name in ("a::b", "c::d")]
+    arguments = ["targets", "add", "hiro", f"principal={PRINCIPAL}", *identifiers]
+    done = holdfast(*arguments, HOLDFAST_TARGETS=str(listed))
+    assert done.returncode == 0, done.stderr
+    assert f"        - {PRINCIPAL}.a::b\n        - {PRINCIPAL}.c::d\n" in listed.read_text()

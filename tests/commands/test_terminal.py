@@ -1,0 +1,143 @@
+"""What holds for every command: flags, exit codes, colours, errors, completion."""
+
+import os
+import pty
+import subprocess
+from importlib import metadata
+
+import pytest
+
+from pipelines.cli import flags_first
+from tests.commands.conftest import COMMAND
+
+
+def test_it_tells_its_version(holdfast):
+    assert holdfast("--version").stdout == f"{metadata.version('holdfast')}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([], ["snapshot"], ["status"], ["changes"], ["migrate"], ["up"], ["down"], ["demo"]),
+        *(["targets", name] for name in ("list", "check", "add", "retire")),
+        *(["postgres", name] for name in ("start", "stop", "status", "url", "psql", "logs")),
+        ["sandbox", "serve"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_has_a_help(holdfast, command):
+    done = holdfast(*command, "--help")
+    assert done.returncode == 0
+    assert "Usage: " in done.stdout
+    assert "\b" not in done.stdout
+
+
+def test_a_mistake_in_the_environment_is_named_without_a_traceback(holdfast, environment):
+    done = holdfast("snapshot", **(environment | {"HIRO_PAGE_SIZE": "900"}))
+    assert done.returncode == 2
+    assert "HIRO_PAGE_SIZE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_where_an_error_comes_from(holdfast, environment):
+    done = holdfast("snapshot", "nobody", "--debug", **environment)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "has no target 'nobody'" in done.stderr
+
+
+def test_an_unknown_command_or_option_makes_exit_code_2(holdfast):
+    assert holdfast("snapshoot").returncode == 2
+    assert holdfast("status", "--no-such-option").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "understood"),
+    [
+        (["status", "--demo"], ["--demo", "status"]),
+        (["snapshot", "-v", "A vault", "--debug"], ["-v", "--debug", "snapshot", "A vault"]),
+        (["postgres", "--demo", "psql", "-v", "x=1"], ["--demo", "postgres", "psql", "-v", "x=1"]),
+        (["changes", "--", "--demo"], ["changes", "--", "--demo"]),
+        ([], []),
+    ],
+)
+def test_flags_of_holdfast_itself_may_stand_after_the_command(written, understood):
+    assert flags_first(written) == understood
+
+
+def run_on_a_terminal(arguments, environment):
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], env=environment, stdout=theirs, stderr=theirs, stdin=theirs
+    )
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            block = os.read(ours, 4096)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not block:
+            break
+        written += block
+    os.close(ours)
+    process.wait(30)
+    return written.decode()
+
+
+def test_a_terminal_gets_colours_unless_no_color_is_set(clean_environment, environment):
+    surrounding = clean_environment | environment | {"TERM": "xterm-256color"}
+    coloured = run_on_a_terminal(["snapshot", "nobody"], surrounding)
+    assert "\x1b[31m" in coloured
+    plain = run_on_a_terminal(["snapshot", "nobody"], surrounding | {"NO_COLOR": "1"})
+    assert "has no target 'nobody'" in plain
+    assert "\x1b[3" not in plain
+
+
+def test_a_terminal_shows_bars_and_they_are_gone_in_the_end(clean_environment, environment):
+    surrounding = clean_environment | environment | {"TERM": "xterm-256color"}
+    written = run_on_a_terminal(["snapshot"], surrounding)
+    assert "The vault" in written
+    assert "rows/s" in written
+    assert "\x1b[?25h" in written  # the cursor is back
+    assert "3 of 3 targets published" in written
+
+
+def test_a_reader_that_goes_away_makes_no_traceback(clean_environment, environment):
+    command = " ".join(f"'{word}'" for word in COMMAND)
+    done = subprocess.run(
+        ["bash", "-c", f"{command} targets list --json | head -1"],
+        env=clean_environment | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[\n"
+    assert "Traceback" not in done.stderr
+
+
+def complete(holdfast, words, **environment):
+    done = holdfast(
+        _HOLDFAST_COMPLETE="complete_bash",
+        COMP_WORDS="\n".join(["holdfast", *words]),
+        COMP_CWORD=str(len(words)),
+        **environment,
+    )
+    return done.stdout.split()
+
+
+def test_the_shell_completes_commands_targets_and_values(holdfast, environment):
+    surrounding = environment | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    assert complete(holdfast, ["tar"], **surrounding) == ["targets"]
+    assert complete(holdfast, ["snapshot", "--provider", "ca"], **surrounding) == ["catenis"]
+    assert complete(holdfast, ["changes", "--change", "ent"], **surrounding) == ["entered"]
+    [name] = complete(holdfast, ["snapshot", "catenis:"], **surrounding)
+    assert name.startswith("catenis:a")
+
+
+def test_completion_offers_nothing_where_the_list_has_mistakes(holdfast, tmp_path):
+    path = tmp_path / "targets.yaml"
+    path.write_text("hirro:\n")
+    done = complete(holdfast, ["snapshot", "h"], HOLDFAST_TARGETS=str(path))
+    assert done == []

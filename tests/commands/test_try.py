@@ -1,0 +1,35 @@
+"""`holdfast demo` and `holdfast sandbox serve`."""
+
+import socket
+
+
+def test_the_demo_runs_three_rounds_and_a_second_one_goes_on(holdfast):
+    try:
+        for _ in range(2):
+            done = holdfast("demo")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.stdout.count("7 snapshots published") == 3
+            assert "Three things to try next" in done.stdout
+        assert holdfast("--demo", "status").stdout.count("double_collect") == 3
+        asked = holdfast("postgres", "--demo", "psql", "-Atc", "select count(*) from snapshot")
+        assert asked.stdout.strip() == "42"
+    finally:
+        assert holdfast("--demo", "postgres", "stop").returncode == 0
+
+
+def test_the_lines_of_sandbox_serve_point_another_shell_at_it(holdfast, start_holdfast):
+    serving = start_holdfast("sandbox", "serve", "--port", "0", "--tick", "0")
+    lines = [serving.stdout.readline().strip() for _ in range(10)]
+    environment = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    done = holdfast("snapshot", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 of 6 targets published" in done.stdout
+    assert holdfast("postgres", "stop", **environment).returncode == 0
+
+
+def test_a_port_that_is_taken_is_told_in_a_line(holdfast):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = holdfast("sandbox", "serve", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert "can't listen on port" in done.stderr
+    assert "Traceback" not in done.stderr
