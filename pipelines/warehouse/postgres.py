@@ -44,6 +44,14 @@ OLDEST_VERSION = 15
 
 _GONE = ("08", "57P")
 """SQLSTATE of lost connections, and of servers that start, stop or were told to end them."""
+_NOT_LET_IN = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "permission denied",
+)
+"""What a server says that another attempt won't change. libpq tells no SQLSTATE of a connection
+that failed; of a server that speaks another language than English these are taken as passing."""
 _QUOTING = ("22",)
 """SQLSTATE of errors whose message quotes the value that was refused."""
 _PASSING = ("40", "53", "55P03", "57014")
@@ -141,9 +149,15 @@ class Warehouse:
         """Postgres's own words, without the row: that may hold anything a stranger chose."""
         state = getattr(error, "sqlstate", None)
         if state is None or lost or state.startswith(_GONE):
-            words = str(error).strip().splitlines() or ["no reason given"]
+            words = [*str(error).strip().splitlines(), "no reason given"][0]
+            refusal = words.partition("FATAL:")[2].strip()
+            if any(sign in refusal for sign in _NOT_LET_IN):
+                return WarehouseRefused(
+                    f"Postgres at {self.place} does not let us in: {refusal}. Are the user, the"
+                    " password and the database in DATABASE_URL right?"
+                )
             return WarehouseUnreachable(
-                f"Postgres at {self.place} can't be reached: {words[0]}."
+                f"Postgres at {self.place} can't be reached: {words}."
                 " Is it running, and is DATABASE_URL right?"
             )
         said = getattr(getattr(error, "diag", None), "message_primary", None)

@@ -72,6 +72,22 @@ def test_a_row_that_copy_refuses_is_not_repeated_in_the_error(database_url):
     assert CANARY not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"database": "nowhere"}, 'database "nowhere" does not exist'),
+        ({"username": "nobody_here", "password": CANARY}, "nobody_here"),
+    ],
+)
+def test_who_is_not_let_in_is_told_what_to_look_at_and_not_to_try_again(database_url, change, told):
+    url = sa.make_url(database_url).set(**change).render_as_string(hide_password=False)
+    with Warehouse(url) as warehouse, pytest.raises(WarehouseRefused, match=told) as refused:
+        warehouse.connect().__enter__()
+    assert "in DATABASE_URL right?" in str(refused.value)
+    assert not refused.value.transient
+    assert CANARY not in str(refused.value)
+
+
 def test_what_may_pass_by_itself_is_transient(database_url):
     def wait_too_long():
         with Warehouse(database_url) as warehouse, warehouse.transaction() as connection:
