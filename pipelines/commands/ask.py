@@ -9,7 +9,8 @@ import typer
 
 from pipelines.analysis.frames import query
 from pipelines.analysis.tables import frame_table
-from pipelines.commands import complete
+from pipelines.commands import choices
+from pipelines.commands.choices import ChangeOption
 from pipelines.commands.terminal import (
     FAILED,
     Json,
@@ -24,7 +25,6 @@ from pipelines.commands.terminal import (
 from pipelines.errors import ConfigurationError
 from pipelines.targets import load_targets
 from pipelines.warehouse.registry import known_names
-from pipelines.warehouse.schema import KINDS
 
 
 def status(
@@ -98,14 +98,11 @@ def changes(
     target: Annotated[
         str | None,
         typer.Argument(
-            help="Name or label of a target; none: all.", autocompletion=complete.targets
+            help="Name or label of a target; none: all.", autocompletion=choices.targets
         ),
     ] = None,
     *,
-    change: Annotated[
-        str | None,
-        typer.Option(help=f"Only {', '.join(KINDS)}.", autocompletion=complete.kinds),
-    ] = None,
+    change: ChangeOption = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 30,
     as_json: Json = False,
 ) -> None:
@@ -116,8 +113,6 @@ def changes(
     holdfast changes "My vault" --change exited --limit 5
     holdfast changes --json --limit 1000 | jq 'group_by(.change) | map(length)'
     """
-    if change and change not in KINDS:
-        raise ConfigurationError(f"{change!r} is no kind of change; there are {', '.join(KINDS)}")
     runtime = reading_runtime(context)
     with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
         if target:

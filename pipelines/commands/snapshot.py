@@ -8,7 +8,8 @@ import typer
 
 from pipelines.analysis.progress import progress_of_walks
 from pipelines.analysis.tables import snapshots_table
-from pipelines.commands import complete
+from pipelines.commands import choices
+from pipelines.commands.choices import ProviderOption
 from pipelines.commands.terminal import (
     FAILED,
     INTERRUPTED,
@@ -37,16 +38,11 @@ def snapshot(
         typer.Argument(
             metavar="TARGET",
             help="Names or labels from targets.yaml; none: all of them.",
-            autocompletion=complete.targets,
+            autocompletion=choices.targets,
         ),
     ] = None,
     *,
-    provider: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Only targets of {', '.join(PROVIDERS)}.", autocompletion=complete.providers
-        ),
-    ] = None,
+    provider: ProviderOption = None,
     accept_empty: Annotated[
         bool,
         typer.Option(
@@ -155,8 +151,6 @@ def _record(outcome: Taken | Failed) -> dict[str, object]:
 
 
 def _choose(watched: WatchList, names: list[str], provider: str | None) -> list[Target]:
-    if provider is not None and provider not in PROVIDERS:
-        raise ConfigurationError(f"{provider!r} is no provider; there are {', '.join(PROVIDERS)}")
     chosen = [watched.find(name) for name in names] if names else list(watched.targets())
     chosen = [target for target in chosen if provider in (None, target.provider)]
     if not chosen:

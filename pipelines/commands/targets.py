@@ -10,7 +10,8 @@ import typer
 from cronsim import CronSim
 
 from pipelines.analysis.tables import frame_table
-from pipelines.commands import complete
+from pipelines.commands import choices
+from pipelines.commands.choices import ProviderArgument, ProviderOption
 from pipelines.commands.terminal import (
     Json,
     out,
@@ -34,12 +35,7 @@ app = typer.Typer(help="What is watched: the list in targets.yaml.", no_args_is_
 def list_targets(
     context: typer.Context,
     *,
-    provider: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Only those of {', '.join(PROVIDERS)}.", autocompletion=complete.providers
-        ),
-    ] = None,
+    provider: ProviderOption = None,
     as_json: Json = False,
 ) -> None:
     """What is watched, and when it is taken next (UTC).
@@ -80,9 +76,7 @@ def check(
 @app.command()
 def add(
     context: typer.Context,
-    provider: Annotated[
-        str, typer.Argument(help=", ".join(PROVIDERS), autocompletion=complete.providers)
-    ],
+    provider: ProviderArgument,
     fields: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="As in targets.yaml.")],
 ) -> None:
     """Add a target to targets.yaml, after checking it. The rest of the file stays as it is.
@@ -94,8 +88,6 @@ def add(
 
     A key that takes several values is given once for each: asset_identifiers=… asset_identifiers=…
     """
-    if provider not in PROVIDERS:
-        raise ConfigurationError(f"{provider!r} is no provider; there are {', '.join(PROVIDERS)}")
     target = make_target(provider, _entry(provider, fields))
     path = settings_of(context).holdfast_targets
     watched = add_target(path, target)
@@ -108,7 +100,7 @@ def add(
 @app.command("retire")
 def retire_target(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name or label.", autocompletion=complete.targets)],
+    name: Annotated[str, typer.Argument(help="Name or label.", autocompletion=choices.targets)],
 ) -> None:
     """Stop watching a target: it leaves targets.yaml and "now"; its history stays.
 

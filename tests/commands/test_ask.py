@@ -57,4 +57,4 @@ def test_what_does_not_exist_brings_what_comes_close(holdfast, environment):
     unknown = holdfast("changes", "the vault", **environment)
     assert (unknown.returncode, "did you mean The vault" in unknown.stderr) == (2, True)
     kind = holdfast("changes", "--change", "vanished", **environment)
-    assert (kind.returncode, "there are entered, exited" in kind.stderr) == (2, True)
+    assert (kind.returncode, "is none of entered, exited" in kind.stderr) == (2, True)

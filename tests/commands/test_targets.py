@@ -96,7 +96,7 @@ def test_a_target_that_left_the_file_already_can_be_retired_by_its_label(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["hirro", "principal=x"], "'hirro' is no provider; there are altura, hiro, catenis"),
+        (["hirro", "principal=x"], "'hirro' is none of altura, hiro, catenis; did you mean hiro?"),
         (["hiro", "principal"], "expected KEY=VALUE, found 'principal'"),
         (["catenis", "asset_id=a", "asset_id=b"], "asset_id is given twice"),
         (["catenis", "asset=aQjlzShmrnEZeeYBZihc"], "did you mean asset_id"),
