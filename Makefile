@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format constraints
+.PHONY: help install demo up down test lint format constraints clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -29,6 +29,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED) ## three rounds of snapshots of a small moving world, and what changed
 	@$(BIN)/holdfast demo
 
+# A shell with job control gives `holdfast up` the terminal to itself: Ctrl-C reaches it alone, and
+# make does not report an interrupt that went as it should.
+up: $(INSTALLED) ## Postgres, Dagster and its schedules until Ctrl-C; DEMO=1: on a small moving world
+	@if [ -t 0 ]; then set -m; fi; $(BIN)/holdfast $(if $(filter-out 0,$(DEMO)),--demo) up
+
+down: ## stop what make up runs, also the demo's, and both Postgres servers
+	@if [ -x $(BIN)/holdfast ]; then \
+		printf 'Yours: ' >&2; $(BIN)/holdfast down; own=$$?; \
+		printf 'The demo: ' >&2; $(BIN)/holdfast --demo down && exit $$own; fi
+
 test: $(INSTALLED) ## the whole test suite, on a Postgres of its own (or on DATABASE_URL)
 	@$(BIN)/python -m pytest
 
@@ -47,3 +57,11 @@ constraints: ## pin the newest versions that work together
 	@{ echo "# Exact versions of everything that make installs; update with: make constraints"; \
 		$(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
 	@touch $(INSTALLED)
+
+HOME_FOLDER = $${HOLDFAST_HOME:-.holdfast}
+
+clean: down ## stop all; remove .venv, caches and the demo's data, never yours
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist "$(HOME_FOLDER)/demo"
+	@find pipelines tests sql -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -d "$(HOME_FOLDER)/postgres" ]; then \
+		echo "Your data is kept, in $(HOME_FOLDER)/postgres. To lose it: rm -r $(HOME_FOLDER)"; fi

@@ -23,6 +23,7 @@ from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
 from pipelines.sandbox.live import Clockwork
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
+from pipelines.sandbox.serving import announced, find_sandbox, only_sandbox
 from pipelines.sandbox.world import ISSUER, World
 from pipelines.settings import Settings
 from pipelines.snapshots import Taken
@@ -32,6 +33,8 @@ from pipelines.warehouse.registry import find_published, register_target
 ROUNDS = 3
 SECONDS_A_TICK = 3.0
 TICKS_A_ROUND = 4
+TICKS_RELIVED = 2_000
+"""At most so many when a world goes on: each takes milliseconds, and more the older the world."""
 REQUESTS_PER_MINUTE = 60_000
 TARGETS = ROOT / "targets.demo.yaml"
 SILENT = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
@@ -67,21 +70,44 @@ def demo_runtime(settings: Settings, urls: dict[str, str]) -> Runtime:
     return Runtime(demo_settings(settings), providers)
 
 
+def serving_runtime(settings: Settings) -> Runtime:
+    """The runtime for the sandbox that serves the demo right now, started by another process.
+
+    Raises ConfigurationError where no sandbox serves.
+    """
+    return demo_runtime(settings, find_sandbox(demo_settings(settings).holdfast_home))
+
+
 @contextmanager
 def living_sandbox(home: Path) -> Iterator[Sandbox]:
-    """A sandbox whose world moves, from where the last one of this home stopped."""
-    world = World()
+    """A sandbox whose world moves, from where the last one of this home stopped.
+
+    Other processes find it with `serving_runtime`. Raises ConfigurationError where this home has
+    one already.
+    """
+    with only_sandbox(home):
+        world = World()
+        world.tick(_ticks_lived(home, world))
+        with Sandbox(world) as sandbox, announced(home, sandbox.urls):
+            try:
+                with Clockwork(world, SECONDS_A_TICK):
+                    yield sandbox
+            finally:
+                keep_height(home, sandbox)
+
+
+def keep_height(home: Path, sandbox: Sandbox) -> None:
+    """Write down how far the world has come, so that the next one goes on from there."""
+    fresh = home / "world_height.new"
+    fresh.write_text(f"{sandbox.world.tip.height}\n")
+    fresh.replace(home / "world_height")
+
+
+def _ticks_lived(home: Path, world: World) -> int:
     kept = home / "world_height"
     reached = kept.read_text().strip() if kept.exists() else ""
-    if reached.isdecimal():
-        world.tick(max(0, int(reached) - world.tip.height))
-    with Sandbox(world) as sandbox:
-        try:
-            with Clockwork(world, SECONDS_A_TICK):
-                yield sandbox
-        finally:
-            home.mkdir(parents=True, exist_ok=True)
-            kept.write_text(f"{world.tip.height}\n")
+    lived = int(reached) - world.tip.height if reached.isdecimal() else 0
+    return min(max(0, lived), TICKS_RELIVED)
 
 
 def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool:
@@ -163,8 +189,9 @@ def _show_next(home: Path, console: Console) -> None:
         f"  Who lost some:       {command} changes --change decreased",
         f"  Ask in SQL:          {command} postgres psql -c '{QUESTION}'",
         "",
+        "The same on a schedule, with Dagster's pages to look at: make up DEMO=1",
         f"The demo's Postgres still runs; its data is in {home}.",
-        f"Stop it with: {command} postgres stop",
+        f"Stop it with: make down, or {command} down",
     ]
     for line in lines:  # one line each, however narrow the terminal: they are there to be copied
         console.print(line, soft_wrap=True, highlight=False, markup=False)
