@@ -50,7 +50,9 @@ def list_targets(
         print_json(rows)
     elif rows:
         frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
-        out.print(frame_table(frame, f"{_counted(len(rows))} in {watched.path} (times in UTC)"))
+        out.print(
+            frame_table(frame, f"{_counted(len(rows))} in {watched.path.name} (times in UTC)")
+        )
     else:
         tell(f"{watched.path} lists no target. Add one: holdfast targets add --help")
 

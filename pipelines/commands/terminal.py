@@ -32,8 +32,9 @@ WIDTH_OF_FILES = 120
 PATIENCE = 2.0
 """Seconds after Ctrl-C that threads have to end by themselves."""
 
-err = Console(stderr=True)
-out = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+# No emoji: rich would make a sweet of the asset Candy::candy:.
+err = Console(stderr=True, emoji=False)
+out = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES, emoji=False)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for scripts.")]
 
