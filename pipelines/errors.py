@@ -20,6 +20,7 @@ happened, to which provider, target and page, and what to do.
     ├── Superseded             (t)  a walk that overlapped this one was published first
     ├── TargetBusy             (t)  another process publishes the same target
     ├── Cancelled              (t)  the run was ended from outside
+    ├── ServiceFailed               a part of `holdfast up` ended by itself or can't be stopped
     ├── Unexpected                  a mistake in Holdfast itself
     ├── WarehouseUnreachable   (t)  no connection to Postgres, or it was lost
     ├── WarehouseInterrupted   (t)  Postgres gave up: no disk, a lock, a timeout, a deadlock
@@ -136,6 +137,10 @@ class Cancelled(HoldfastError):
     """The run was ended from outside while the target was under way."""
 
     transient = True
+
+
+class ServiceFailed(HoldfastError):
+    """A part of `holdfast up` ended by itself, does not answer, or can't be stopped."""
 
 
 class Unexpected(HoldfastError):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.errors import HoldfastError
+from pipelines.errors import ServiceFailed
 from pipelines.paths import ROOT
 from pipelines.service.files import ServiceFiles
 from pipelines.service.ports import HOST
@@ -46,7 +46,7 @@ def start_dagster(
     """Start the webserver and the daemon as soon as the code server serves, and wait until the
     webserver answers with definitions that can be used.
 
-    Raises HoldfastError with the end of its log where one of them ends instead.
+    Raises ServiceFailed with the end of its log where one of them ends instead.
     """
     _wait(files, (code_server,), lambda: _listens(_socket(sockets)), "load the definitions")
     workspace = sockets / "workspace.yaml"
@@ -63,7 +63,7 @@ def start_dagster(
     webserver = Webserver(address_of(port))
     _wait(files, children, webserver.answers, "start")
     if error := webserver.load_error():
-        raise HoldfastError(f"Dagster can't use the definitions: {error}")
+        raise ServiceFailed(f"Dagster can't use the definitions: {error}")
     return DagsterProcesses(children, webserver)
 
 
@@ -72,10 +72,10 @@ def address_of(port: int) -> str:
 
 
 def check_alive(files: ServiceFiles, children: tuple[Child, ...]) -> None:
-    """Raises HoldfastError with the end of its log where one has ended by itself."""
+    """Raises ServiceFailed with the end of its log where one has ended by itself."""
     for child in children:
         if child.ended:
-            raise HoldfastError(
+            raise ServiceFailed(
                 f"Dagster's {child.name} ended by itself, with exit code"
                 f" {child.process.returncode}. {files.last_words(child.name)}"
             )
@@ -86,14 +86,14 @@ def heal_code_server(dagster: DagsterProcesses) -> bool:
 
     The proxy before it does not notice, and the schedules would stop without a word. It tells the
     reload that replaces a dead process as failed, because it can't say goodbye to that one.
-    Raises HoldfastError where there is none afterwards.
+    Raises ServiceFailed where there is none afterwards.
     """
     code_server = dagster.children[0]
     if code_server.has_children():
         return False
     fault = dagster.webserver.reload()
     if not code_server.has_children():
-        raise HoldfastError(f"Dagster's code server ended and can't be started again: {fault}")
+        raise ServiceFailed(f"Dagster's code server ended and can't be started again: {fault}")
     return True
 
 
@@ -105,7 +105,7 @@ def _wait(
         check_alive(files, children)
         if time.monotonic() > deadline:
             names = ", ".join(str(files.log(child.name)) for child in children)
-            raise HoldfastError(f"Dagster did not {what} within {START_SECONDS:g} s; see {names}")
+            raise ServiceFailed(f"Dagster did not {what} within {START_SECONDS:g} s; see {names}")
         time.sleep(POLL_SECONDS)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from pipelines.errors import HoldfastError
+from pipelines.errors import ServiceFailed
 from pipelines.paths import ROOT
 from pipelines.service.files import ServiceFiles
 
@@ -80,7 +80,7 @@ def end_marked(home: Path, hurry: Callable[[], bool] = lambda: False) -> bool:
         waited = time.monotonic() - begun
         if waited > GRACE_SECONDS + KILL_SECONDS:
             left = ", ".join(f"{process.pid}" for process in found)
-            raise HoldfastError(f"these processes of the service can't be killed: {left}")
+            raise ServiceFailed(f"these processes of the service can't be killed: {left}")
         for process in found:
             try:
                 if waited > GRACE_SECONDS or hurry():

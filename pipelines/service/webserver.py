@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from pipelines.errors import HoldfastError
+from pipelines.errors import ServiceFailed
 from pipelines.orchestration.schedules import job_name, partition_range, run_config
 from pipelines.providers.provider import Provider
 
@@ -67,7 +67,7 @@ class Webserver:
         selector = {"repositoryLocationName": LOCATION, "repositoryName": REPOSITORY}
         found = self._ask(SCHEDULES, selector=selector)["schedulesOrError"]
         if "results" not in found:
-            raise HoldfastError(f"Dagster can't tell its schedules: {found}")
+            raise ServiceFailed(f"Dagster can't tell its schedules: {found}")
         return [_schedule(schedule) for schedule in found["results"]]
 
     def launch(self, provider: Provider, names: Sequence[str]) -> None:
@@ -88,14 +88,14 @@ class Webserver:
             },
         )["launchRun"]
         if launched["__typename"] != "LaunchRunSuccess":
-            raise HoldfastError(f"Dagster refused a run of {job_name(provider)}: {launched}")
+            raise ServiceFailed(f"Dagster refused a run of {job_name(provider)}: {launched}")
 
     def reload(self) -> str | None:
         """Have the definitions loaded anew; why they can't be used, or None."""
         return _load_error(self._ask(RELOAD, name=LOCATION)["reloadRepositoryLocation"])
 
     def _ask(self, question: str, **variables: Any) -> dict[str, Any]:
-        """Raises HoldfastError where there is no answer."""
+        """Raises ServiceFailed where there is no answer."""
         try:
             answer = self._session.post(
                 f"{self._address}/graphql",
@@ -104,9 +104,9 @@ class Webserver:
             )
             said = answer.json()
         except (requests.RequestException, ValueError) as error:
-            raise HoldfastError(f"Dagster at {self._address} does not answer: {error}") from error
+            raise ServiceFailed(f"Dagster at {self._address} does not answer: {error}") from error
         if said.get("errors") or not said.get("data"):
-            raise HoldfastError(f"Dagster at {self._address} refused a question: {said}")
+            raise ServiceFailed(f"Dagster at {self._address} refused a question: {said}")
         data: dict[str, Any] = said["data"]
         return data
 
