@@ -103,6 +103,10 @@ class DatasetTables:
 
 @cache
 def dataset_tables(dataset: Dataset) -> DatasetTables:
+    """A dataset's tables, in a MetaData of their own: several threads may ask first, all at once,
+    and then each makes them; one MetaData would refuse the second."""
+    own = sa.MetaData()
+
     def held() -> list[sa.Column[Any]]:
         return [
             sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
@@ -112,10 +116,10 @@ def dataset_tables(dataset: Dataset) -> DatasetTables:
         ]
 
     return DatasetTables(
-        current=sa.Table(f"{dataset.name}_current", metadata, *held(), _time("valid_from")),
+        current=sa.Table(f"{dataset.name}_current", own, *held(), _time("valid_from")),
         history=sa.Table(
             f"{dataset.name}_history",
-            metadata,
+            own,
             *held(),
             _time("valid_from", primary_key=True),
             _time("valid_to"),
