@@ -15,15 +15,26 @@ from datetime import datetime
 import dagster as dg
 from pydantic import Field
 
-from pipelines.errors import ConfigurationError, HoldfastError
+from pipelines.errors import HoldfastError
+from pipelines.orchestration.describe import (
+    asset_description,
+    asset_metadata,
+    check_description,
+)
+from pipelines.orchestration.events import (
+    CHECK,
+    Missed,
+    Result,
+    check_result,
+    failed_observation,
+    failure,
+    materialization,
+)
 from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
 from pipelines.snapshots import Failed, Progress, Taken, take_snapshots
 from pipelines.targets import Watch
-from pipelines.warehouse.registry import Run
-from pipelines.warehouse.schema import KINDS
-
-CHECK = "every_target_published"
+from pipelines.warehouse.registry import Run, retire_absent
 
 RETRIES = dg.RetryPolicy(
     max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -32,40 +43,45 @@ RETRIES = dg.RetryPolicy(
 
 
 class SnapshotConfig(dg.Config):
-    """A tick names its targets, as the file's order may change while its run is queued; a run by
-    hand names none and takes its partitions. `tick` is the time it was scheduled for, ISO 8601."""
+    """A tick names its targets, as the file's order may change while its run is queued."""
 
-    targets: list[str] = Field(default_factory=list)
-    tick: str | None = None
+    targets: list[str] = Field(
+        default_factory=list,
+        description="Targets to take, by their partition keys. Empty: the partitions that the run"
+        " was launched for, or else all.",
+    )
+    tick: str | None = Field(
+        default=None,
+        description="Time that the run was scheduled for, ISO 8601. A repeat of the same tick takes"
+        " only what is missing of it. Empty for a run by hand.",
+    )
 
 
-SnapshotEvent = dg.AssetMaterialization | dg.AssetCheckResult
+SnapshotEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult
 
 
-def build_asset(provider: Provider, watch: Watch, uri: str) -> dg.AssetsDefinition:
+def build_asset(provider: Provider, watch: Watch, uri: str, api: str) -> dg.AssetsDefinition:
     """The asset of a provider's dataset, partitioned by the targets of `watch`; `uri` tells people
-    where its table is."""
+    where its table is, `api` where its rows come from."""
     dataset = provider.dataset
     by_name = {target.name: target for target in watch.targets}
 
     @dg.asset(
         name=dataset.name,
-        description=_description(provider),
+        description=asset_description(provider, watch),
+        deps=[api_key(provider)],
         partitions_def=dg.StaticPartitionsDefinition(list(by_name)),
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=RETRIES,
         output_required=False,
         check_specs=[
-            dg.AssetCheckSpec(
-                CHECK,
-                asset=dataset.name,
-                description="Every target that the run asked for has a proven snapshot.",
-            )
+            dg.AssetCheckSpec(CHECK, asset=dataset.name, description=check_description(provider))
         ],
         pool=provider.name,
-        group_name="snapshots",
+        group_name="holdfast",
         kinds={"python", "postgres"},
-        metadata=_definition_metadata(provider, uri),
+        tags={"provider": provider.name},
+        metadata=asset_metadata(provider, watch, uri, api),
     )
     def snapshots(
         context: dg.AssetExecutionContext,
@@ -74,18 +90,32 @@ def build_asset(provider: Provider, watch: Watch, uri: str) -> dg.AssetsDefiniti
     ) -> Iterator[SnapshotEvent]:
         names = config.targets or _partitions(context) or list(by_name)
         targets = [by_name[name] for name in names if name in by_name]
-        failures = [_gone(name) for name in names if name not in by_name]
-        for outcome in _take(context, runtime, provider, targets, _run(context, config)):
-            if isinstance(outcome, Failed):
-                failures.append(outcome.error)
-                context.log.error(str(outcome.error))
-            else:
-                yield _materialization(dataset.name, outcome)
-        yield _check(dataset.name, len(names), failures)
-        if failures:
-            raise _failure(provider, len(names), failures)
+        missed = [Missed.gone(name) for name in names if name not in by_name]
+        taken: list[Taken] = []
+        stopped = None
+        try:
+            run = _run(context, config)
+            for outcome in _take(context, runtime, provider, targets, list(by_name), run):
+                if isinstance(outcome, Failed):
+                    missed.append(Missed.of(outcome))
+                    context.log.error(str(missed[-1]))
+                    yield failed_observation(dataset.name, missed[-1])
+                else:
+                    taken.append(outcome)
+                    yield materialization(dataset.name, outcome)
+        except HoldfastError as error:
+            stopped = error
+        result = Result(len(names), taken, missed, stopped)
+        yield check_result(dataset.name, result, runtime.settings.holdfast_home / "matplotlib")
+        if not result.passed:
+            raise failure(provider, result)
 
     return snapshots
+
+
+def api_key(provider: Provider) -> str:
+    """The asset that stands for a provider's API in the lineage; nobody materializes it."""
+    return f"{provider.name}_api"
 
 
 def _take(
@@ -93,11 +123,13 @@ def _take(
     runtime: Runtime,
     provider: Provider,
     targets: list[Target],
+    watched: list[str],
     run: Run,
 ) -> Iterator[Taken | Failed]:
-    """Take the targets, with a sign of life in the log where it takes long.
+    """Take the targets, with a sign of life in the log where it takes long; those of the provider
+    that are not among the names `watched` are retired.
 
-    Raises dg.Failure where nothing could be begun; only what may pass by itself is retried.
+    Raises HoldfastError where nothing could be begun.
     """
     under_way: dict[str, Progress] = {}
 
@@ -107,15 +139,15 @@ def _take(
     def tell() -> None:
         context.log.info("\n".join(str(progress) for progress in list(under_way.values())))
 
-    try:
-        with runtime.opened(provider.name) as (client, warehouse):
-            for outcome in take_snapshots(
-                targets, client, warehouse, run, on_progress=note, heartbeat=tell
-            ):
-                under_way.pop(outcome.target.name, None)
-                yield outcome
-    except HoldfastError as error:
-        raise dg.Failure(str(error), allow_retries=error.transient) from error
+    with runtime.opened(provider.name) as (client, warehouse):
+        with warehouse.connect() as connection:
+            for name in retire_absent(connection, provider.name, watched):
+                context.log.info("retired, as targets.yaml has it no more: %s", name)
+        for outcome in take_snapshots(
+            targets, client, warehouse, run, on_progress=note, heartbeat=tell
+        ):
+            under_way.pop(outcome.target.name, None)
+            yield outcome
 
 
 def _run(context: dg.AssetExecutionContext, config: SnapshotConfig) -> Run:
@@ -129,86 +161,3 @@ def _partitions(context: dg.AssetExecutionContext) -> list[str]:
     """The partitions that the run was asked for; none where it was launched without."""
     asked = context.has_partition_key or context.has_partition_key_range
     return list(context.partition_keys) if asked else []
-
-
-def _gone(name: str) -> HoldfastError:
-    return ConfigurationError("no longer in targets.yaml", where=name)
-
-
-def _materialization(asset: str, taken: Taken) -> dg.AssetMaterialization:
-    snapshot = taken.snapshot
-    metadata: dict[str, dg.MetadataValue] = {
-        "dagster/partition_row_count": dg.MetadataValue.int(snapshot.rows),
-        "proof": dg.MetadataValue.text(snapshot.proof),
-        "pages": dg.MetadataValue.int(snapshot.pages),
-        "requests": dg.MetadataValue.int(snapshot.requests),
-        "walks": dg.MetadataValue.int(snapshot.walks),
-        "seconds": dg.MetadataValue.float(float(snapshot.seconds)),
-        "snapshot_at": dg.MetadataValue.timestamp(snapshot.snapshot_at),
-        "snapshot_id": dg.MetadataValue.int(snapshot.snapshot_id),
-    }
-    metadata |= {kind: dg.MetadataValue.int(getattr(snapshot, kind)) for kind in KINDS}
-    if snapshot.is_first_and_empty:
-        metadata["warning"] = dg.MetadataValue.text("the first snapshot is empty: is the id right?")
-    return dg.AssetMaterialization(asset, partition=taken.target.name, metadata=metadata)
-
-
-def _check(asset: str, asked: int, failures: list[HoldfastError]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=asset,
-        check_name=CHECK,
-        passed=not failures,
-        metadata={
-            "asked for": asked,
-            "published": asked - len(failures),
-            **({"failed": dg.MetadataValue.md(_table(failures))} if failures else {}),
-        },
-    )
-
-
-def _failure(provider: Provider, asked: int, failures: list[HoldfastError]) -> dg.Failure:
-    return dg.Failure(
-        f"{len(failures)} of {asked} {provider.title} targets failed; the others are published, and"
-        " running this again takes only those that failed:\n"
-        + "\n".join(str(error) for error in failures),
-        allow_retries=any(error.transient for error in failures),
-    )
-
-
-def _table(failures: list[HoldfastError]) -> str:
-    lines = ["| where | reason | what happened |", "|---|---|---|"]
-    for error in failures:
-        cells = (error.where, type(error).__name__, error.message)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
-
-
-def _description(provider: Provider) -> str:
-    proofs = ", ".join(provider.proofs)
-    return (
-        f"{provider.dataset.description}\n\n"
-        "One partition per target of targets.yaml. Each materialization is a complete snapshot"
-        f" from {provider.title}, published only with a proof ({proofs}) that it is one true"
-        " state.\n\n"
-        f"Query `{provider.dataset.name}` (what holds and held), `{provider.dataset.name}_as_of(…)`"
-        f" or `{provider.dataset.name}_changes`."
-    )
-
-
-def _definition_metadata(provider: Provider, uri: str) -> dict[str, object]:
-    dataset = provider.dataset
-    columns = [
-        dg.TableColumn(
-            column.name,
-            column.type,
-            description=column.description,
-            constraints=dg.TableColumnConstraints(nullable=column.name not in dataset.key),
-        )
-        for column in dataset.columns
-    ]
-    return {
-        "dagster/table_name": f"public.{dataset.name}",
-        "dagster/column_schema": dg.TableSchema(columns=columns),
-        "dagster/storage_kind": "postgres",
-        "dagster/uri": uri,
-    }

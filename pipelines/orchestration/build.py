@@ -3,6 +3,8 @@
 import dagster as dg
 
 from pipelines.orchestration.assets import build_asset
+from pipelines.orchestration.describe import job_description
+from pipelines.orchestration.lineage import api_spec, view_specs
 from pipelines.orchestration.schedules import build_schedule, job_name
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
@@ -13,17 +15,24 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
     """Everything that Dagster loads. Runs take their targets in threads of one process."""
     chunk_size = runtime.settings.holdfast_chunk_size
     watches = {name: watched.watches.get(name, Watch(name, None, ())) for name in PROVIDERS}
+    urls = {name: runtime.providers[name].base_url for name in PROVIDERS}
     return dg.Definitions(
         assets=[
-            build_asset(PROVIDERS[name], watch, runtime.uri) for name, watch in watches.items()
+            *(
+                build_asset(PROVIDERS[name], watch, runtime.uri, urls[name])
+                for name, watch in watches.items()
+            ),
+            *(api_spec(PROVIDERS[name], url) for name, url in urls.items()),
+            *view_specs(PROVIDERS.values()),
         ],
         jobs=[
             dg.define_asset_job(
                 job_name(provider),
                 selection=[provider.dataset.name],
-                description=f"Complete, proven snapshots of {provider.title} targets.",
+                description=job_description(provider, watches[name]),
+                tags={"provider": name},
             )
-            for provider in PROVIDERS.values()
+            for name, provider in PROVIDERS.items()
         ],
         schedules=[
             build_schedule(PROVIDERS[name], watch, watch.cron, chunk_size)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from pipelines.orchestration.describe import schedule_description
 from pipelines.providers.provider import Provider
 from pipelines.targets import Watch
 
@@ -41,7 +42,8 @@ def build_schedule(
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"All {provider.title} targets of targets.yaml, {chunk_size} a run.",
+        description=schedule_description(provider, watch, chunk_size),
+        tags={"provider": provider.name},
     )
     def tick(
         context: dg.ScheduleEvaluationContext,
@@ -55,7 +57,8 @@ def build_schedule(
         if unfinished:
             run = unfinished[0].dagster_run
             yield dg.SkipReason(
-                f"run {run.run_id[:8]} of the tick before is still {run.status.value.lower()}"
+                f"run {run.run_id[:8]} of this job is still {run.status.value.lower()}; the next"
+                " tick takes what is so then"
             )
             return
         yield from run_requests(

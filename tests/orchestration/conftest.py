@@ -22,13 +22,16 @@ class Orchestra:
         self.pipeline = pipeline
         self.instance = instance
 
-    def definitions(self) -> dg.Definitions:
+    def watched(self) -> WatchList:
         targets = {
             name: tuple(map(self.pipeline.target, self.pipeline.world.targets(name)))
             for name in PROVIDERS
         }
         watches = {name: Watch(name, "0 * * * *", of_it) for name, of_it in targets.items()}
-        return build_definitions(WatchList(Path("targets.yaml"), watches), self.pipeline.runtime)
+        return WatchList(Path("targets.yaml"), watches)
+
+    def definitions(self) -> dg.Definitions:
+        return build_definitions(self.watched(), self.pipeline.runtime)
 
     def run(self, provider: str, *, tick: str | None = None, names=None):
         """A run over a range of targets, by default all of the provider's."""

@@ -2,16 +2,23 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 from pydantic import SecretStr
 
 from pipelines import snapshots
-from pipelines.orchestration.assets import CHECK
-from pipelines.orchestration.schedules import partition_range
+from pipelines.orchestration.events import CHECK
+from pipelines.orchestration.schedules import partition_range, run_config
+from pipelines.providers import PROVIDERS
 from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.world import World
+from pipelines.targets import Watch, WatchList
+from pipelines.warehouse.registry import register_target
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TICK = "2026-11-20T08:00:00+00:00"
 FORBIDDEN = Answer(403, {}, b'{"error":"Forbidden","message":"not yours"}')
 
@@ -127,10 +134,29 @@ def test_a_target_that_left_the_list_is_named_and_takes_no_other_down(
     assert pipeline.sql("select count(*) from snapshot") == [(1,)]
 
 
+def test_a_queued_run_whose_range_ends_in_a_target_that_left_takes_the_others(
+    orchestra, pipeline, world: World, monkeypatch
+):
+    keys = [world.add_altura_item(1) for _ in range(2)]
+    queued = orchestra.instance.create_run_for_job(
+        orchestra.definitions().resolve_job_def("altura_snapshots"),
+        run_config={**run_config(PROVIDERS["altura"], keys, TICK), **QUIET},
+        tags=partition_range(keys),
+    )
+    left = Watch("altura", None, (pipeline.target(keys[0]),))
+    monkeypatch.setattr(
+        orchestra, "watched", lambda: WatchList(Path("targets.yaml"), {"altura": left})
+    )
+    job = orchestra.definitions().resolve_job_def("altura_snapshots")
+    result = execute_run(InMemoryJob(job), queued, orchestra.instance)
+    assert not result.success
+    assert pipeline.sql("select name from snapshot join target using (target_id)") == [(keys[0],)]
+
+
 def test_a_database_that_is_not_ready_fails_the_run_at_once_and_says_what_to_do(
     orchestra, empty_database_url, world: World
 ):
-    world.add_altura_item(1)
+    key = world.add_altura_item(1)
     runtime = orchestra.pipeline.runtime
     url = SecretStr(empty_database_url)
     orchestra.pipeline.runtime = replace(
@@ -139,6 +165,10 @@ def test_a_database_that_is_not_ready_fails_the_run_at_once_and_says_what_to_do(
     result = orchestra.run("altura")
     [failure] = [event for event in result.all_events if event.is_step_failure]
     assert "run holdfast migrate" in failure.step_failure_data.user_failure_data.description
+    [evaluation] = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    assert "run holdfast migrate" in evaluation.description
+    assert orchestra.partitions("altura") == (set(), {key})
 
 
 def test_a_long_run_gives_signs_of_life(orchestra, sandbox, world: World, monkeypatch):
@@ -167,3 +197,14 @@ def test_a_run_by_hand_takes_the_partition_or_the_range_or_all(orchestra, world:
         for how, given in asked.items()
     }
     assert taken == {"one": {keys[1]}, "range": set(keys[:2]), "all": set(keys)}
+
+
+def test_a_target_that_left_the_list_is_retired_by_the_next_run(orchestra, pipeline, world: World):
+    for _ in range(2):
+        world.add_catenis_asset(8)
+    left = pipeline.target("catenis:aQjlzShmrnEZeeYBZihc")
+    with pipeline.warehouse.connect() as connection:
+        register_target(connection, left)
+    assert orchestra.run("catenis").success
+    retired = "select name from target where retired_at is not null"
+    assert pipeline.sql(retired) == [(left.name,)]

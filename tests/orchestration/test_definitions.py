@@ -1,6 +1,7 @@
 """What Dagster loads, as a table of contents: a change here is a change that users see."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,14 +10,30 @@ import dagster as dg
 from pydantic import SecretStr
 
 from pipelines.demo import TARGETS, demo_runtime
+from pipelines.orchestration import describe, lineage
+from pipelines.orchestration.assets import SnapshotConfig
 from pipelines.orchestration.build import build_definitions
 from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.settings import Settings
-from pipelines.targets import load_targets
+from pipelines.targets import Watch, load_targets
 
 SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
+
+NOBODY = Watch("altura", None, ())
+LOAD = """
+import sys
+from dagster._grpc.server import LoadedRepositories
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._utils.error import serializable_error_info_from_exc_info
+try:
+    origin = LoadableTargetOrigin(module_name="pipelines.definitions")
+    LoadedRepositories(origin, entry_point=[], container_image=None, container_context=None)
+except Exception:
+    print(serializable_error_info_from_exc_info(sys.exc_info()).message)
+"""
+"""Loads the code location as Dagster's server does, and prints what its page shows first."""
 
 
 def definitions() -> dg.Definitions:
@@ -27,7 +44,7 @@ def definitions() -> dg.Definitions:
 def test_there_is_one_asset_job_check_and_schedule_for_each_provider():
     repository = definitions().get_repository_def()
     graph = repository.asset_graph
-    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
+    assert {key.to_user_string() for key in graph.executable_asset_keys} == {
         "altura_item_holders",
         "catenis_asset_holders",
         "hiro_nft_holdings",
@@ -42,7 +59,44 @@ def test_there_is_one_asset_job_check_and_schedule_for_each_provider():
         ("catenis_schedule", "* * * * *"),
         ("hiro_schedule", "* * * * *"),
     }
-    assert {key.name for key in graph.asset_check_keys} == {"every_target_published"}
+    assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
+        ("altura_item_holders", "every_target_published"),
+        ("catenis_asset_holders", "every_target_published"),
+        ("hiro_nft_holdings", "every_target_published"),
+    }
+
+
+def test_the_lineage_leads_from_the_apis_over_the_datasets_to_the_views():
+    graph = definitions().get_repository_def().asset_graph
+    datasets = {"altura_item_holders", "catenis_asset_holders", "hiro_nft_holdings"}
+    assert {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    } == {
+        "altura_api": set(),
+        "catenis_api": set(),
+        "hiro_api": set(),
+        "altura_item_holders": {"altura_api"},
+        "catenis_asset_holders": {"catenis_api"},
+        "hiro_nft_holdings": {"hiro_api"},
+        "positions": datasets,
+        "positions_changes": datasets,
+    }
+
+
+def test_whatever_people_see_has_a_description():
+    repository = definitions().get_repository_def()
+    graph = repository.asset_graph
+    jobs = [job for job in repository.get_all_jobs() if job.name != "__ASSET_JOB"]
+    described = [
+        *(graph.get(key).description for key in graph.get_all_asset_keys()),
+        *(graph.get(key).description for key in graph.asset_check_keys),
+        *(job.description for job in jobs),
+        *(schedule.description for schedule in repository.schedule_defs),
+        *(field.description for field in SnapshotConfig.model_fields.values()),
+    ]
+    assert len(described) == 8 + 3 + 3 + 3 + 2
+    assert all(described)
 
 
 def test_the_partitions_are_the_configured_targets():
@@ -54,15 +108,56 @@ def test_the_partitions_are_the_configured_targets():
         assert asset.partitions_def.get_partition_keys() == expected
 
 
-def test_the_definition_tells_table_and_columns_and_no_secret():
+def test_the_definition_tells_table_and_place_and_no_secret():
     for provider in PROVIDERS.values():
         graph = definitions().get_repository_def().asset_graph
         metadata = graph.get(dg.AssetKey(provider.dataset.name)).metadata
         assert metadata["dagster/table_name"] == f"public.{provider.dataset.name}"
-        schema = metadata["dagster/column_schema"]
-        assert [column.name for column in schema.columns] == list(provider.dataset.column_names)
-        assert all(column.description for column in schema.columns)
         assert metadata["dagster/uri"].startswith("postgresql://127.0.0.1/holdfast")
+        assert metadata["api"].value == "http://127.0.0.1"
+
+
+def test_the_columns_are_those_of_the_view(pipeline):
+    for provider in PROVIDERS.values():
+        columns = pipeline.sql(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute"
+            " where attrelid = cast(:view as regclass) and attnum > 0 order by attnum",
+            view=provider.dataset.name,
+        )
+        shown = [
+            (column.name, column.type.replace("timestamptz", "timestamp with time zone"))
+            for column in describe.columns(provider.dataset)
+        ]
+        assert shown == [tuple(column) for column in columns]
+        assert all(column.description for column in describe.columns(provider.dataset))
+
+
+def test_the_queries_that_the_asset_and_the_views_show_run(pipeline):
+    shown = [describe.asset_description(PROVIDERS[name], NOBODY) for name in PROVIDERS]
+    shown += lineage.VIEWS.values()
+    queries = re.findall(r"```sql\n(.*?)```", "".join(shown), re.DOTALL)
+    assert len(queries) == 3 + 2
+    for statement in re.findall(r"select [^;]*", "".join(queries)):
+        pipeline.sql(statement)
+
+
+def test_labels_stand_beside_their_partitions_and_a_target_without_one_has_none(pipeline):
+    targets = (
+        pipeline.target("catenis:aZtrM9oRPUU6uQMhoYSf", label="Loyalty | points"),
+        pipeline.target("catenis:aQAhFnOFnuH8aBwOzrFW"),
+    )
+    text = describe.asset_description(PROVIDERS["catenis"], Watch("catenis", None, targets))
+    assert "| Loyalty \\| points | catenis:aZtrM9oRPUU6uQMhoYSf |" in text
+    assert "|  | catenis:aQAhFnOFnuH8aBwOzrFW |" in text
+
+
+def test_a_long_list_of_targets_is_cut(pipeline):
+    targets = tuple(pipeline.target(f"altura:0x{number:040x}/1") for number in range(1_000))
+    watch = Watch("altura", None, targets)
+    text = describe.asset_description(PROVIDERS["altura"], watch)
+    assert f"and {1_000 - describe.FEW_TARGETS} more, see targets.yaml" in text
+    listed = describe.asset_metadata(PROVIDERS["altura"], watch, "postgresql://x", "http://x")
+    assert len(listed["targets"].value) < 20_000
 
 
 def test_the_uri_of_a_given_database_is_shown_without_user_and_password():
@@ -84,3 +179,36 @@ def test_dagster_validates_the_shipped_workspace_with_nothing_set():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dagster_shows_the_mistakes_in_the_targets_before_any_stack_trace(tmp_path):
+    targets = tmp_path / "targets.yaml"
+    targets.write_text("hiro:\n  targets:\n    - principal: SP1\n    - name: x\n")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        cwd=ROOT,
+        env={**clean, "HOLDFAST_TARGETS": str(targets)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.startswith("dagster._core.errors.DagsterInvalidDefinitionError: ")
+    first, *mistakes = done.stdout.splitlines()
+    assert "mistakes in the targets" in first
+    assert mistakes[0].startswith(f"  {targets}:3: ")
+
+
+def test_loading_imports_neither_pandas_nor_matplotlib():
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import pipelines.definitions, sys; print(*sys.modules)"],
+        cwd=ROOT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert {"pandas", "matplotlib", "PIL"}.isdisjoint(done.stdout.split())
