@@ -11,7 +11,10 @@ import pytest
 from pipelines.sandbox.server import ISSUER_SECRET
 from pipelines.sandbox.world import ISSUER, World
 
-ALL_SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_", "NO_COLOR")
+SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
+ALL_SETTINGS = (*SETTINGS, "NO_COLOR", "MAKE", "MFLAGS")
+"""Beginnings of what may be set around the tests and would change what a command does or says."""
+
 COMMAND = [sys.executable, "-c", "from pipelines.cli import main; main()"]
 
 Holdfast = Callable[..., subprocess.CompletedProcess[str]]
