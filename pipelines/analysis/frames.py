@@ -4,16 +4,22 @@ Amounts stay Decimal and times stay aware: frames are for people and checks, and
 round what a token contract holds.
 """
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 
 from pipelines.paths import ROOT
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 QUERIES = ROOT / "sql" / "queries"
 
 
-def query(connection: sa.Connection, name: str, **parameters: object) -> pd.DataFrame:
+def query(connection: sa.Connection, name: str, **parameters: object) -> "pd.DataFrame":
     """The result of sql/queries/<name>.sql, one column for each of its columns, dtype object."""
+    import pandas as pd  # noqa: PLC0415 - takes 0.2 s, and many commands show no frame
+
     statement = sa.text((QUERIES / f"{name}.sql").read_text(encoding="utf-8"))
     result = connection.execute(statement, parameters)
     return pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)

@@ -7,14 +7,17 @@ made visible, so that none can move the cursor or colour the screen.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.snapshots import Failed, Taken
 from pipelines.warehouse.registry import PublishedSnapshot
+
+if TYPE_CHECKING:
+    import pandas as pd  # takes 0.2 s, which a command that shows no frame need not wait for
 
 _NUMBERS = (
     "after",
@@ -74,19 +77,20 @@ def snapshots_table(outcomes: Iterable[Taken | Failed], title: str) -> Table:
             continue
         s = outcome.snapshot
         rows.append([name, s.proof, s.rows, s.pages, s.requests, changes_in_signs(s)])
-    table = _table(title, ["target", "proof", "rows", "pages", "requests", "changes"], rows)
+    columns = ["target", "proof", "rows", "pages", "requests", "changes"]
+    table = rows_table(columns, rows, title)
     table.caption, table.caption_justify = LEGEND, "left"
     return table
 
 
-def frame_table(frame: pd.DataFrame, title: str) -> Table:
+def frame_table(frame: "pd.DataFrame", title: str) -> Table:
     """A frame, numbers to the right."""
-    return _table(title, list(frame.columns), frame.itertuples(index=False, name=None))
+    return rows_table(list(frame.columns), frame.itertuples(index=False, name=None), title)
 
 
 def cell(value: object) -> str:
     """A value as text of one line, whatever a stranger put into it."""
-    if value is None or value is pd.NaT:
+    if value is None or value != value:  # noqa: PLR0124 - NaT and NaN, where a frame has nothing
         return ""
     if isinstance(value, datetime):
         return f"{value:%m-%d %H:%M:%S}"
@@ -114,7 +118,7 @@ def printable(text: str) -> str:
     )
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+def rows_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str) -> Table:
     """A table whose words wrap before its numbers do, and which never cuts either."""
     cells = [[cell(value) for value in row] for row in rows]
     table = Table(

@@ -1,9 +1,8 @@
 """`holdfast status` and `holdfast changes`: what the warehouse knows, without SQL."""
 
 import difflib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import sqlalchemy as sa
 import typer
 
@@ -25,6 +24,9 @@ from pipelines.commands.terminal import (
 from pipelines.errors import ConfigurationError
 from pipelines.targets import load_targets
 from pipelines.warehouse.registry import known_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def status(
@@ -63,7 +65,7 @@ def status(
         raise typer.Exit(FAILED)
 
 
-def _with_never_taken(context: typer.Context, frame: pd.DataFrame) -> pd.DataFrame:
+def _with_never_taken(context: typer.Context, frame: "pd.DataFrame") -> "pd.DataFrame":
     """The frame with those targets of targets.yaml that the warehouse has not heard of."""
     try:
         watched = load_targets(settings_of(context).holdfast_targets)
@@ -78,10 +80,10 @@ def _with_never_taken(context: typer.Context, frame: pd.DataFrame) -> pd.DataFra
         if target.name not in known
     ]
     rows = [*frame.to_dict("records"), *new]
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+    return type(frame)(rows, columns=columns, dtype=object)
 
 
-def _print_status(frame: pd.DataFrame) -> None:
+def _print_status(frame: "pd.DataFrame") -> None:
     shown = frame.assign(target=frame["label"].fillna(frame["target"]))
     shown["proof"] = shown["proof"].fillna("never taken")
     columns = ["target", "snapshot_at", "age", "rows", "proof"]

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
 from cronsim import CronSim
 
-from pipelines.analysis.tables import frame_table
+from pipelines.analysis.tables import rows_table
 from pipelines.commands import choices
 from pipelines.commands.choices import ProviderArgument, ProviderOption
 from pipelines.commands.terminal import (
@@ -49,9 +48,11 @@ def list_targets(
     if as_json:
         print_json(rows)
     elif rows:
-        frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+        values = [list(row.values()) for row in rows]
         out.print(
-            frame_table(frame, f"{_counted(len(rows))} in {watched.path.name} (times in UTC)")
+            rows_table(
+                COLUMNS, values, f"{_counted(len(rows))} in {watched.path.name} (times in UTC)"
+            )
         )
     else:
         tell(f"{watched.path} lists no target. Add one: holdfast targets add --help")

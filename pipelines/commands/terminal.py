@@ -13,16 +13,18 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 from uuid import UUID
 
-import pandas as pd
 import typer
 from rich.console import Console
 
 from pipelines.analysis.tables import printable
 from pipelines.runtime import Runtime
 from pipelines.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OK, FAILED, MISCONFIGURED, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: all is well; something failed; the command or the configuration can't be used;
@@ -77,7 +79,7 @@ def print_json(records: Iterable[Mapping[str, object]]) -> None:
     typer.echo(json.dumps(list(records), indent=2, default=_plain))
 
 
-def records_of(frame: pd.DataFrame) -> list[dict[str, object]]:
+def records_of(frame: "pd.DataFrame") -> list[dict[str, object]]:
     """A frame's rows as JSON can hold them."""
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 

@@ -36,7 +36,7 @@ from pipelines.service.files import (
     read_state,
     write_state,
 )
-from pipelines.service.ports import choose_port
+from pipelines.service.ports import claimed_port
 from pipelines.service.processes import end_marked, is_alive
 from pipelines.service.signals import StopSignals
 from pipelines.service.targets import ListKeeper
@@ -133,7 +133,7 @@ class _Service:
             self.say("Ended what a service that was killed had left.")
         _remove_traces(files)
         self._list = ListKeeper(self._settings.holdfast_targets, files)
-        address = address_of(port := choose_port(port))
+        address = address_of(port := parts.enter_context(claimed_port(port)))
         sockets = Path(tempfile.mkdtemp(prefix="holdfast-"))  # a socket's path has to be short
         write_state(files, str(sockets), address)
         parts.callback(_remove_traces, files)

@@ -24,7 +24,7 @@ from pipelines.sandbox.serving import find_sandbox
 from pipelines.service import stop_service
 from pipelines.service.dagster_home import UNDER_WAY, write_settings
 from pipelines.service.files import ServiceFiles, read_state
-from pipelines.service.ports import choose_port
+from pipelines.service.ports import claimed_port
 from pipelines.service.processes import MARK, marked
 from pipelines.service.webserver import Webserver
 from pipelines.settings import Settings
@@ -208,7 +208,8 @@ def test_ctrl_c_leaves_no_process_and_a_free_port(running):
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(PATIENCE) == 0, running.err
     assert running.nothing_is_left()
-    assert choose_port(port) == port
+    with claimed_port(port) as free:
+        assert free == port
     assert not sockets.exists()
     with pytest.raises(ConfigurationError, match="only while the demo runs"):
         find_sandbox(running.files.home)
@@ -256,11 +257,18 @@ def test_a_port_that_is_taken_is_refused_when_asked_for_and_passed_over_when_not
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(ConfigurationError, match="Address already in use"),
+        claimed_port(taken.getsockname()[1]),
     ):
-        choose_port(taken.getsockname()[1])
-    first = choose_port(None)
-    with socket.create_server(("127.0.0.1", first)):
-        assert choose_port(None) > first
+        pytest.fail("it was taken")
+    with claimed_port(None) as first:
+        pass
+    with socket.create_server(("127.0.0.1", first)), claimed_port(None) as second:
+        assert second > first
+
+
+def test_two_services_that_start_at_once_never_choose_the_same_port():
+    with claimed_port(None) as first, claimed_port(None) as second:
+        assert first != second
 
 
 def test_a_state_folders_dagster_keeps_all_it_has_there_and_is_configured_as_the_projects(tmp_path):
