@@ -92,3 +92,26 @@ def test_every_command_prints_what_the_text_says(
             shell.run(Step(command.replace("make", "make -n", 1), ()))
         else:
             shell.run(Step(command, tuple(_replaced(line, stand_ins) for line in step.expected)))
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "told"),
+    [
+        (["done"], "done\n", True),
+        (["done"], "dome\n", False),
+        (["done"], "done\nand more\n", False),
+        (["a …", "…", "z"], "a b\n\nany\nlines\nz\n", True),
+        (["a …", "…", "z"], "a b\nany\nlines\n", False),
+        ([" name   rows", " ─────"], "name rows\n──────────\n", True),
+        ([], "anything\n", True),
+    ],
+)
+def test_what_is_not_printed_as_the_text_says_is_noticed(
+    expected: list[str], printed: str, told: bool
+) -> None:
+    assert Step("true", tuple(expected)).is_told_by(printed) is told
+
+
+def test_a_command_that_fails_is_noticed(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="no such thing"):
+        Shell(tmp_path, dict(os.environ)).run(Step("echo no such thing; exit 3", ()))
