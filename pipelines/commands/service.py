@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.terminal import FAILED, err, out, tell
+from pipelines.commands.terminal import FAILED, err, out, settings_of, tell
 from pipelines.settings import load_settings
 
 sandbox = typer.Typer(help="The providers' stand-in server.", no_args_is_help=True)
@@ -33,7 +33,6 @@ def up(
 
 def down(context: typer.Context) -> None:
     """Stop what `holdfast up` runs, from another shell, and the own Postgres with it."""
-    from pipelines.commands.terminal import settings_of  # noqa: PLC0415
     from pipelines.service import stop_service  # noqa: PLC0415 - Dagster takes seconds to import
 
     stopped = stop_service(settings_of(context))

@@ -24,6 +24,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
+from pipelines.settings import load_settings
 from pipelines.snapshots import Failed, Taken, take_snapshots
 from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse.registry import Run, retire_absent
@@ -84,7 +85,6 @@ def _runtime(context: typer.Context) -> Runtime:
     if not context.obj.demo:
         return Runtime.from_environment()
     from pipelines.demo import serving_runtime  # noqa: PLC0415 - Dagster takes seconds to import
-    from pipelines.settings import load_settings  # noqa: PLC0415
 
     return serving_runtime(load_settings())
 
