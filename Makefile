@@ -4,9 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Run from the folder that make is in: a moved or copied .venv still names the one it was made in.
+HOLDFAST := $(BIN)/python -m pipelines.cli
+
+# A .venv that came along when the folder was moved or copied is made anew.
+ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+ANEW := --clear
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test lint format constraints clean
+.PHONY: help install demo up down test lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -18,26 +26,27 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Holdfast needs Python 3.11 or newer; $(PYTHON) is not." \
 		"Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { \
+	@$(PYTHON) -m venv $(ANEW) $(VENV) || { \
 		echo "$(PYTHON) cannot make a virtual environment." \
 		"On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) (a minute, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
 demo: $(INSTALLED) ## three rounds of snapshots of a small moving world, and what changed
-	@$(BIN)/holdfast demo
+	@$(HOLDFAST) demo
 
 # A shell with job control gives `holdfast up` the terminal to itself: Ctrl-C reaches it alone, and
 # make does not report an interrupt that went as it should.
 up: $(INSTALLED) ## Postgres, Dagster and its schedules until Ctrl-C; DEMO=1: on a small moving world
-	@if [ -t 0 ]; then set -m; fi; $(BIN)/holdfast $(if $(filter-out 0,$(DEMO)),--demo) up
+	@if [ -t 0 ]; then set -m; fi; $(HOLDFAST) $(if $(filter-out 0,$(DEMO)),--demo) up
 
 down: ## stop what make up runs, also the demo's, and both Postgres servers
-	@if [ -x $(BIN)/holdfast ]; then \
-		printf 'Yours: ' >&2; $(BIN)/holdfast down; own=$$?; \
-		printf 'The demo: ' >&2; $(BIN)/holdfast --demo down && exit $$own; fi
+	@if [ -x $(BIN)/python ]; then \
+		printf 'Yours: ' >&2; $(HOLDFAST) down; own=$$?; \
+		printf 'The demo: ' >&2; $(HOLDFAST) --demo down && exit $$own; \
+	else echo "Nothing is installed in this folder, so nothing of it runs." >&2; fi
 
 test: $(INSTALLED) ## the whole test suite, on a Postgres of its own (or on DATABASE_URL)
 	@$(BIN)/python -m pytest
@@ -56,7 +65,10 @@ constraints: ## pin the newest versions that work together
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@{ echo "# Exact versions of everything that make installs; update with: make constraints"; \
 		$(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
-	@touch $(INSTALLED)
+	@echo "$(CURDIR)" > $(INSTALLED)
+
+docs: $(INSTALLED) ## write docs/configuration.md and .env.example from the settings
+	@$(BIN)/python -m pipelines.settings_reference
 
 HOME_FOLDER = $${HOLDFAST_HOME:-.holdfast}
 

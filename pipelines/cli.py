@@ -7,6 +7,7 @@ command or the configuration can't be used, 130 Ctrl-C.
 import logging
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from pipelines.commands.terminal import (
     INTERRUPTED,
     MISCONFIGURED,
     Options,
+    PlainFormatter,
     complain,
     err,
     interrupt_at_once,
@@ -79,11 +81,9 @@ def options(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell it.")
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=err, show_path=False, highlighter=NullHighlighter())],
-    )
+    handler = RichHandler(console=err, show_path=False, highlighter=NullHighlighter())
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
     context.obj = Options(demo)
 
 
@@ -92,6 +92,7 @@ def main() -> None:
     interrupt_at_once()
     arguments = flags_first(sys.argv[1:])
     try:
+        refuse_foreign(Path(sys.argv[0]))
         app(arguments, prog_name="holdfast")
     except KeyboardInterrupt:
         complain("Interrupted.")
@@ -102,10 +103,9 @@ def main() -> None:
         if isinstance(error, HoldfastError):
             complain(f"holdfast: {error}")
             sys.exit(MISCONFIGURED if isinstance(error, ConfigurationError) else FAILED)
-        complain(
-            f"holdfast: {type(error).__name__}: {error}\n"
-            "This is a mistake in Holdfast; --debug shows where."
-        )
+        complain(f"holdfast: {type(error).__name__}: {error}")
+        if not isinstance(error, OSError):
+            complain("This is a mistake in Holdfast; --debug shows where.")
         sys.exit(FAILED)
 
 
@@ -115,3 +115,17 @@ def flags_first(arguments: list[str]) -> list[str]:
     end = min(ends, default=len(arguments))
     flags = [word for word in arguments[:end] if word in FLAGS]
     return flags + [word for word in arguments[:end] if word not in FLAGS] + arguments[end:]
+
+
+def refuse_foreign(program: Path) -> None:
+    """Raises ConfigurationError where the program lies in a copied or moved .venv: it would work
+    for the folder that the .venv was made in, on that folder's data."""
+    if program.name == "holdfast" and program.resolve().parent != Path(sys.prefix, "bin").resolve():
+        raise ConfigurationError(
+            f"{program} was copied or moved with its folder, and belongs to {sys.prefix}. In the"
+            " folder where it is now, say: make install"
+        )
+
+
+if __name__ == "__main__":
+    main()

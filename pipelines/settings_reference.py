@@ -34,7 +34,8 @@ root; `.env.example` is a template for it. All of them are optional, but for tho
 - A path may begin with `~`. One that is not absolute counts from the project's root, whatever
   folder a command is started in.
 - All mistakes are told at once, with the line of `.env` or as the environment's, before anything
-  else happens. The values of secrets are never shown.
+  else happens: by `up` and `snapshot` those of all settings, by commands that ask no provider
+  those of the general ones alone. The values of secrets are never shown.
 - A name that begins like a setting's and is none is a mistake in `.env`, as is one that comes close
   to `DATABASE_URL`; in the environment it only leads to a warning, since it may be another
   program's. Other names are nobody's business: `DAGSTER_HOME`, say, may stand in the same file.

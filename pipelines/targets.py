@@ -5,6 +5,7 @@ expected: whoever edits a list of hundreds of targets should not have to run it 
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,12 @@ from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target, shorten
 
 Location = tuple[str | int, ...]
+
+_NAMES = re.compile(
+    r"\b(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b",
+    re.IGNORECASE,
+)
+"""Days and months, as a cron expression names them."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,8 @@ class WatchList:
             return found
         close = difflib.get_close_matches(name, [*named, *labelled], n=3, cutoff=0.4)
         raise ConfigurationError(
-            f"{self.path} has no target {name!r}"
-            + (f"; did you mean {' or '.join(close)}?" if close else "")
+            f"{self.path} has no target {name!r}; "
+            + (f"did you mean {' or '.join(close)}?" if close else "see holdfast targets list")
         )
 
 
@@ -104,6 +111,7 @@ class _Reader:
     def __init__(self, node: yaml.Node | None) -> None:
         self.mistakes: list[tuple[int, str]] = []
         self._lines: dict[Location, int] = {}
+        self._labels: dict[str | None, int] = {}  # of all providers: people call targets by them
         if node is not None:
             self._locate((), node)
 
@@ -152,7 +160,6 @@ class _Reader:
 
     def _targets(self, provider: str, entries: list[Any]) -> Iterator[Target]:
         first_lines: dict[str, int] = {}
-        labels: dict[str | None, int] = {}
         for index, entry in enumerate(entries):
             at: Location = (provider, "targets", index)
             target = self._target(provider, at, entry)
@@ -162,9 +169,10 @@ class _Reader:
                 line = first_lines[target.name]
                 self.mistake(at, f"{target.name} is already watched, see line {line}")
                 continue
-            if target.label in labels:
+            if target.label in self._labels:
                 self.mistake(
-                    at, f"the label {target.label!r} is taken, see line {labels[target.label]}"
+                    at,
+                    f"the label {target.label!r} is taken, see line {self._labels[target.label]}",
                 )
                 continue
             if "..." in target.name:
@@ -172,7 +180,7 @@ class _Reader:
                 continue
             first_lines[target.name] = self._lines[at]
             if target.label:
-                labels[target.label] = self._lines[at]
+                self._labels[target.label] = self._lines[at]
             yield target
 
     def _target(self, provider: str, at: Location, entry: Any) -> Target | None:
@@ -219,9 +227,12 @@ def _known_keys(provider: str, key: str, close: list[str]) -> str:
 
 
 def _fault_of_cron(cron: object) -> str | None:
-    """What is wrong with a cron expression, or None."""
+    """What is wrong with a cron expression, or None. Dagster reads fewer of the ways to write one
+    than others do: what only some understand (L, W, #) is refused."""
     if not isinstance(cron, str) or len(cron.split()) != 5:
         return "expected five fields (minute, hour, day of month, month, day of week)"
+    if unknown := re.search(r"[^\s\d*,/-]+", _NAMES.sub("1", cron)):
+        return f"{unknown[0]!r} means nothing here, expected numbers, names, * , - and /"
     try:
         CronSim(cron, datetime.now(UTC))
     except CronSimError as error:

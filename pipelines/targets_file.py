@@ -5,9 +5,12 @@ moves blank lines and indentation that it has not been asked to touch; so lines 
 out where the parser says that an entry is, and the result is read again before it is written.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -23,18 +26,18 @@ def add_target(path: Path, target: Target) -> WatchList:
     Raises ConfigurationError where the file has mistakes, watches the target already, or is laid
     out so that the lines have to be added by hand (which it shows).
     """
-    text = _text(path)
-    before = parse_targets(text, path) if _holds_anything(text) else WatchList(path, {})
-    if target.name in {known.name for known in before.targets()}:
-        raise ConfigurationError(f"{path} watches {target.name} already")
-    after = _reread(_with(text, target), path)
-    if after is None or _names(after) != _names(before) | {target.name}:
-        lines = "".join(_entry(target, 4))
-        raise ConfigurationError(
-            f"{path}: the list of {target.provider} is laid out in a way that these lines can't be"
-            f" added to safely; add them by hand:\n{lines}"
-        )
-    _write(path, _with(text, target))
+    with _locked(path):
+        text = _text(path)
+        before = parse_targets(text, path) if _holds_anything(text) else WatchList(path, {})
+        _refuse_twin(before, target)
+        after = _reread(_with(text, target), path)
+        if after is None or _names(after) != _names(before) | {target.name}:
+            lines = "".join(_entry(target, 4))
+            raise ConfigurationError(
+                f"{path}: the list of {target.provider} is laid out in a way that these lines can't"
+                f" be added to safely; add them by hand:\n{lines}"
+            )
+        _write(path, _with(text, target))
     return after
 
 
@@ -43,18 +46,42 @@ def remove_target(path: Path, target: Target) -> None:
 
     Raises ConfigurationError where it has to be removed by hand, saying from which line on.
     """
-    before = load_targets(path)
-    text = _text(path)
-    first, last = _lines_of(text, before, target)
-    lines = text.splitlines(keepends=True)
-    changed = "".join(lines[:first] + lines[last + 1 :])
-    after = _reread(changed, path)
-    if after is None or _names(after) != _names(before) - {target.name}:
-        raise ConfigurationError(
-            f"{path}:{first + 1}: {target.name} is laid out in a way that it can't be removed"
-            " safely; remove it by hand"
-        )
-    _write(path, changed)
+    with _locked(path):
+        before = load_targets(path)
+        text = _text(path)
+        first, last = _lines_of(text, before, target)
+        lines = text.splitlines(keepends=True)
+        changed = "".join(lines[:first] + lines[last + 1 :])
+        after = _reread(changed, path)
+        if after is None or _names(after) != _names(before) - {target.name}:
+            raise ConfigurationError(
+                f"{path}:{first + 1}: {target.name} is laid out in a way that it can't be removed"
+                " safely; remove it by hand"
+            )
+        _write(path, changed)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep others from changing the file meanwhile, by a lock on its folder: the file itself is
+    replaced, and a lock file would lie about in the project."""
+    try:
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _refuse_twin(watched: WatchList, target: Target) -> None:
+    for known in watched.targets():
+        if known.name == target.name:
+            raise ConfigurationError(f"{watched.path} watches {target.name} already")
+        if target.label and known.label == target.label:
+            raise ConfigurationError(f"the label {target.label!r} is taken by {known.name}")
 
 
 def _holds_anything(text: str) -> bool:
@@ -159,6 +186,8 @@ def _text(path: Path) -> str:
 def _write(path: Path, text: str) -> None:
     """Replace the file at once, with its mode; a link stays a link."""
     place = path.resolve()
+    if place.exists() and not os.access(place, os.W_OK):
+        raise ConfigurationError(f"cannot write {place}: it is read-only")
     try:
         handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
         try:
@@ -166,6 +195,7 @@ def _write(path: Path, text: str) -> None:
                 file.write(text.encode("utf-8"))
             if place.exists():
                 shutil.copymode(place, name)
+                os.chown(name, place.stat().st_uid, place.stat().st_gid)  # root works for others
             else:
                 Path(name).chmod(0o644)
             Path(name).replace(place)

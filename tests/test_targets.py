@@ -303,7 +303,7 @@ def test_a_name_that_is_not_there_brings_what_comes_close(
 
 
 def test_a_name_that_nothing_comes_close_to_brings_no_suggestion(good: WatchList) -> None:
-    with pytest.raises(ConfigurationError, match=r"has no target '#'$"):
+    with pytest.raises(ConfigurationError, match=r"has no target '#'; see holdfast targets list$"):
         good.find("#")
 
 
@@ -346,7 +346,10 @@ def test_a_label_that_is_taken_is_told_with_the_line_of_the_other(tmp_path: Path
         load_targets(path)
 
 
-@pytest.mark.parametrize("cron", ["61 * * * *", "0 25 * * *", "0 0 31 2 *", "@hourly", "often"])
+@pytest.mark.parametrize(
+    "cron",
+    ["61 * * * *", "0 25 * * *", "0 0 31 2 *", "@hourly", "often", "0 0 LW * *", "0 0 * * 5L"],
+)
 def test_a_cron_that_can_not_be_is_told_with_its_line(tmp_path: Path, cron: str) -> None:
     path = tmp_path / "targets.yaml"
     path.write_text(f"hiro:\n  cron: '{cron}'\n")

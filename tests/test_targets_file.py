@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,18 @@ def test_a_link_stays_a_link_and_the_mode_stays(path: Path, tmp_path: Path) -> N
 def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot write .*: No such file"):
         add_target(tmp_path / "nowhere" / "targets.yaml", ASSET)
+
+
+def test_targets_added_at_once_are_all_kept(path: Path) -> None:
+    addresses = [f"0x{number:040x}" for number in range(1, 25)]
+    targets = [make_target("altura", {"address": one, "token_id": "1"}) for one in addresses]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda target: add_target(path, target), targets))
+    assert sorted(load_targets(path).names()) == sorted(target.name for target in targets)
+
+
+def test_a_label_that_is_taken_is_told(path: Path) -> None:
+    add_target(path, ASSET)
+    twin = make_target("catenis", {"asset_id": "aQjlzShmrnEZeeYBZihc", "label": ASSET.label})
+    with pytest.raises(ConfigurationError, match="the label 'New: one' is taken by catenis:aDWso"):
+        add_target(path, twin)

@@ -22,8 +22,8 @@ from pipelines.commands.terminal import (
     tell,
 )
 from pipelines.errors import ConfigurationError
-from pipelines.targets import load_targets
-from pipelines.warehouse.registry import known_names
+from pipelines.targets import WatchList, load_targets
+from pipelines.warehouse.registry import find_name, known_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +47,11 @@ def status(
     holdfast status --failing               exit code 1 when something is wrong
     holdfast status --json | jq -r '.[] | [.target, .rows] | @tsv'
     """
-    runtime = reading_runtime(context)
+    runtime, watched = reading_runtime(context), _watched(context)
     with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
-        frame = query(connection, "status")
-    frame = _with_never_taken(context, frame)
+        frame = query(connection, "status", watched=watched.names() if watched else None)
+    if watched:
+        frame = _with_new(watched, frame)
     if failing:
         frame = frame[(frame["failures"] > 0) | frame["snapshot_at"].isna()]
     if as_json:
@@ -65,13 +66,17 @@ def status(
         raise typer.Exit(FAILED)
 
 
-def _with_never_taken(context: typer.Context, frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The frame with those targets of targets.yaml that the warehouse has not heard of."""
+def _watched(context: typer.Context) -> WatchList | None:
+    """The list of targets; where it can't be used, what the warehouse knows has to do."""
     try:
-        watched = load_targets(settings_of(context).holdfast_targets)
+        return load_targets(settings_of(context).holdfast_targets)
     except ConfigurationError as error:
         complain(str(error))
-        return frame
+        return None
+
+
+def _with_new(watched: WatchList, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The frame with those targets that the warehouse has not heard of."""
     known = set(frame["target"])
     columns = list(frame.columns)
     new = [
@@ -117,9 +122,8 @@ def changes(
     """
     runtime = reading_runtime(context)
     with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
-        if target:
-            _check_known(connection, target)
-        frame = query(connection, "changes", target=target, change=change, limit=limit)
+        name = _known_name(connection, target) if target else None
+        frame = query(connection, "changes", target=name, change=change, limit=limit)
     if as_json:
         print_json(records_of(frame))
     elif frame.empty:
@@ -129,9 +133,10 @@ def changes(
         out.print(frame_table(frame, f"{latest} (UTC); --limit for more"))
 
 
-def _check_known(connection: sa.Connection, name: str) -> None:
-    known = known_names(connection)
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        meant = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise ConfigurationError(f"the warehouse has no target {name!r}{meant}")
+def _known_name(connection: sa.Connection, name: str) -> str:
+    """The name of the target that has this name or label; one that is watched comes first."""
+    if found := find_name(connection, name):
+        return found
+    close = difflib.get_close_matches(name, known_names(connection), n=3, cutoff=0.4)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    raise ConfigurationError(f"the warehouse has no target {name!r}{meant}")

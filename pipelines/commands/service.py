@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.terminal import FAILED, err, out, settings_of, tell
+from pipelines.commands.terminal import FAILED, err, leave_on_interrupt, out, settings_of, tell
 from pipelines.settings import load_settings
 
 sandbox = typer.Typer(help="The providers' stand-in server.", no_args_is_help=True)
@@ -48,6 +48,10 @@ def demo(
     """
     from pipelines.demo import run_demo  # noqa: PLC0415 - Dagster takes seconds to import
 
+    leave_on_interrupt(
+        "Interrupted. What was published stays, nothing is half done. The demo's Postgres may still"
+        " run: holdfast --demo down"
+    )
     if not run_demo(load_settings(), out, rounds):
         raise typer.Exit(FAILED)
 

@@ -64,13 +64,16 @@ def snapshot(
     """
     runtime = _runtime(context)
     watched = load_targets(runtime.settings.holdfast_targets)
+    with runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
+        for gone in retire_absent(connection, watched.names()):
+            tell(f"retired, as {watched.path.name} has it no more: {gone}")
     chosen = _choose(watched, targets or [], provider)
     if accept_empty and not targets:
         raise ConfigurationError("name the targets that --accept-empty is meant for")
     outcomes: Outcomes = []
     interrupted = False
     try:
-        _take(runtime, watched, chosen, outcomes, accept_empty=accept_empty)
+        _take(runtime, chosen, outcomes, accept_empty=accept_empty)
     except KeyboardInterrupt:
         interrupted = True
     _show(outcomes, len(chosen), as_json=as_json)
@@ -91,7 +94,6 @@ def _runtime(context: typer.Context) -> Runtime:
 
 def _take(
     runtime: Runtime,
-    watched: WatchList,
     chosen: list[Target],
     outcomes: Outcomes,
     *,
@@ -105,9 +107,6 @@ def _take(
             if not of_provider:
                 continue
             with runtime.opened(name) as (client, warehouse):
-                with warehouse.connect() as connection:
-                    for gone in retire_absent(connection, name, watched.names()):
-                        tell(f"retired, as {watched.path.name} has it no more: {gone}")
                 for outcome in take_snapshots(
                     of_provider,
                     client,

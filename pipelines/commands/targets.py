@@ -23,7 +23,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.providers import PROVIDERS
 from pipelines.targets import WatchList, load_targets, make_target
 from pipelines.targets_file import add_target, remove_target
-from pipelines.warehouse.registry import current_name, retire
+from pipelines.warehouse.registry import find_name, retire
 
 COLUMNS = ["provider", "label", "target", "cron", "next_at"]
 
@@ -114,17 +114,18 @@ def retire_target(
     """
     path = settings_of(context).holdfast_targets
     watched = load_targets(path)
-    listed = next(
-        (target for target in watched.targets() if name in (target.name, target.label)), None
-    )
+    listed = next((one for one in watched.targets() if name in (one.name, one.label)), None)
     with reading_runtime(context).open_warehouse() as warehouse, warehouse.connect() as connection:
-        found = listed.name if listed else current_name(connection, name)
+        with connection.begin():
+            found = listed.name if listed else find_name(connection, name)
         if found is None:
             found = watched.find(name).name  # raises, with what comes close
+        if listed:
+            remove_target(path, listed)
         was_current = retire(connection, found)
-    if listed:
-        remove_target(path, listed)
-    tell(f"{found} is retired; " + ("its history stays." if was_current else "it had no history."))
+    tell(
+        f"{found} is retired; " + ("its history stays." if was_current else "nothing was current.")
+    )
 
 
 def _rows(watched: WatchList) -> Iterator[dict[str, object]]:

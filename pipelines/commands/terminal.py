@@ -6,6 +6,7 @@ since most readers of JSON round a number beyond 2^53, and times are ISO 8601 in
 
 import dataclasses
 import json
+import logging
 import os
 import signal
 import sys
@@ -26,9 +27,8 @@ from pipelines.settings import Settings, load_settings
 if TYPE_CHECKING:
     import pandas as pd
 
-OK, FAILED, MISCONFIGURED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all is well; something failed; the command or the configuration can't be used;
-Ctrl-C."""
+FAILED, MISCONFIGURED, INTERRUPTED = 1, 2, 130
+"""Exit codes: something failed; the command or the configuration can't be used; Ctrl-C."""
 
 WIDTH_OF_FILES = 120
 PATIENCE = 2.0
@@ -63,15 +63,26 @@ def reading_runtime(context: typer.Context) -> Runtime:
     return Runtime(settings_of(context), {})
 
 
+class PlainFormatter(logging.Formatter):
+    """Log lines as they are: they may quote what a server sent."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _plain_lines(super().format(record))
+
+
 def complain(message: str) -> None:
-    """A message of failure, as it is: it may hold what a stranger chose."""
-    lines = (printable(line) for line in message.splitlines())
-    err.print("\n".join(lines), style="red", markup=False, highlight=False, soft_wrap=True)
+    """A message of failure."""
+    err.print(_plain_lines(message), style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def tell(message: str) -> None:
     """A message that is not data."""
-    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    err.print(_plain_lines(message), markup=False, highlight=False, soft_wrap=True)
+
+
+def _plain_lines(text: str) -> str:
+    """Text that may hold what a stranger chose, with nothing in it that a terminal obeys."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def print_json(records: Iterable[Mapping[str, object]]) -> None:
@@ -103,6 +114,20 @@ def interrupt_at_once() -> None:
     the rest when the connection is gone.
     """
     signal.signal(signal.SIGINT, _interrupted)
+
+
+def leave_on_interrupt(message: str) -> None:
+    """Let Ctrl-C end the process whatever it does, with a message: Dagster, which runs within it,
+    keeps the signal to itself until it has nothing more to do."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+    def wait() -> None:
+        signal.sigwait([signal.SIGINT])
+        err.show_cursor()
+        tell(message)
+        os._exit(INTERRUPTED)
+
+    threading.Thread(target=wait, name="interrupt", daemon=True).start()
 
 
 def _interrupted(*_: object) -> NoReturn:

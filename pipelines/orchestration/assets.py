@@ -9,7 +9,7 @@ retry yields the events of what an earlier attempt committed again: left out, th
 failed partitions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -60,9 +60,14 @@ class SnapshotConfig(dg.Config):
 SnapshotEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckResult
 
 
-def build_asset(provider: Provider, watch: Watch, uri: str, api: str) -> dg.AssetsDefinition:
-    """The asset of a provider's dataset, partitioned by the targets of `watch`; `uri` tells people
-    where its table is, `api` where its rows come from."""
+def build_asset(
+    provider: Provider, watch: Watch, watched: Sequence[str], uri: str, api: str
+) -> dg.AssetsDefinition:
+    """The asset of a provider's dataset, partitioned by the targets of `watch`.
+
+    `watched` names the targets of all providers; `uri` tells people where the dataset's table is,
+    `api` where its rows come from.
+    """
     dataset = provider.dataset
     by_name = {target.name: target for target in watch.targets}
 
@@ -95,7 +100,7 @@ def build_asset(provider: Provider, watch: Watch, uri: str, api: str) -> dg.Asse
         stopped = None
         try:
             run = _run(context, config)
-            for outcome in _take(context, runtime, provider, targets, list(by_name), run):
+            for outcome in _take(context, runtime, provider, targets, watched, run):
                 if isinstance(outcome, Failed):
                     missed.append(Missed.of(outcome))
                     context.log.error(str(missed[-1]))
@@ -123,11 +128,11 @@ def _take(
     runtime: Runtime,
     provider: Provider,
     targets: list[Target],
-    watched: list[str],
+    watched: Sequence[str],
     run: Run,
 ) -> Iterator[Taken | Failed]:
-    """Take the targets, with a sign of life in the log where it takes long; those of the provider
-    that are not among the names `watched` are retired.
+    """Take the targets, with a sign of life in the log where it takes long. Those that are not
+    among the names `watched` are retired, but not by a retry: its list may be an hour old.
 
     Raises HoldfastError where nothing could be begun.
     """
@@ -140,9 +145,10 @@ def _take(
         context.log.info("\n".join(str(progress) for progress in list(under_way.values())))
 
     with runtime.opened(provider.name) as (client, warehouse):
-        with warehouse.connect() as connection:
-            for name in retire_absent(connection, provider.name, watched):
-                context.log.info("retired, as targets.yaml has it no more: %s", name)
+        if context.retry_number == 0:
+            with warehouse.connect() as connection:
+                for name in retire_absent(connection, watched):
+                    context.log.info("retired, as targets.yaml has it no more: %s", name)
         for outcome in take_snapshots(
             targets, client, warehouse, run, on_progress=note, heartbeat=tell
         ):

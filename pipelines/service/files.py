@@ -17,12 +17,14 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, ServiceFailed
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 DAGSTER_LOGS = ("code-server", "webserver", "daemon")
 LOG_BYTES_KEPT = 10_000_000
 STOP_SECONDS = 30.0
+KILL_SECONDS = 5.0
+FIND_SECONDS = 10.0  # for one that is just starting to say where it is
 POLL_SECONDS = 0.1
 
 
@@ -81,16 +83,17 @@ class ServiceState:
     """A service that runs: its process, where to open it, and its folder of sockets."""
 
     pid: int
-    started: float
+    command: list[str]
     sockets: str
     address: str | None = None
 
     @property
     def process(self) -> psutil.Process | None:
-        """Its process, unless that has ended and the number is another's now."""
+        """Its process, unless that has ended and the number is another's now. It is known by its
+        command: a process's time of birth moves with the system's clock."""
         try:
             process = psutil.Process(self.pid)
-            return process if process.create_time() == self.started else None
+            return process if process.cmdline() == self.command else None
         except psutil.NoSuchProcess:
             return None
 
@@ -100,7 +103,7 @@ class ServiceState:
 
 def write_state(files: ServiceFiles, sockets: str, address: str | None = None) -> None:
     """Say that this process is the service."""
-    state = ServiceState(os.getpid(), psutil.Process().create_time(), sockets, address)
+    state = ServiceState(os.getpid(), psutil.Process().cmdline(), sockets, address)
     fresh = files.state.with_suffix(".new")
     fresh.write_text(json.dumps(asdict(state)) + "\n")
     fresh.replace(files.state)
@@ -110,7 +113,7 @@ def read_state(files: ServiceFiles) -> ServiceState | None:
     """What the last service said of itself, which may have ended since."""
     try:
         said: dict[str, Any] = json.loads(files.state.read_text())
-        return replace(ServiceState(0, 0, ""), **said)
+        return replace(ServiceState(0, [], ""), **said)
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
@@ -138,7 +141,7 @@ def in_place_of_service(files: ServiceFiles) -> Iterator[bool]:
     """Have the service of the state folder stop, and keep another from starting meanwhile.
 
     Yields whether one ran. It is asked to, and killed where it does not: the caller ends what it
-    leaves behind.
+    leaves behind. Raises ServiceFailed where it can't be found from here.
     """
     begun = time.monotonic()
     asked = False
@@ -149,7 +152,14 @@ def in_place_of_service(files: ServiceFiles) -> Iterator[bool]:
         except Timeout:
             state = read_state(files)
             process = state.process if state else None
-        if process and time.monotonic() - begun > STOP_SECONDS:
+        waited = time.monotonic() - begun
+        if waited > (STOP_SECONDS + KILL_SECONDS if process else FIND_SECONDS):
+            raise ServiceFailed(
+                f"{files.lock} is held by a service that can't be found or stopped from here"
+                f" ({state or 'it has said nothing of itself'}). If it runs in another container,"
+                " stop it there"
+            )
+        if process and waited > STOP_SECONDS:
             process.kill()
         elif process and not asked:
             process.terminate()
@@ -169,6 +179,11 @@ def explained(files: ServiceFiles) -> Iterator[None]:
             f"{error.filename or files.home}: {error.strerror}, for uid {os.geteuid()}. Another"
             f" user has worked in {files.home}: work as that user, or set HOLDFAST_HOME to a"
             " folder of your own"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{error.filename or files.home}: {error.strerror}. Holdfast keeps its state in"
+            f" {files.home}: mend that, or set HOLDFAST_HOME to another folder"
         ) from error
     except psutil.AccessDenied as error:
         raise ConfigurationError(

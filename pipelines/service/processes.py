@@ -17,6 +17,7 @@ import psutil
 from pipelines.errors import ServiceFailed
 from pipelines.paths import ROOT
 from pipelines.service.files import ServiceFiles
+from pipelines.warehouse.postgres_life import is_alive
 
 MARK = "HOLDFAST_SERVICE"
 CHILD = Path(__file__).with_name("child.py")
@@ -83,6 +84,8 @@ def end_marked(home: Path, hurry: Callable[[], bool] = lambda: False) -> bool:
             raise ServiceFailed(f"these processes of the service can't be killed: {left}")
         for process in found:
             try:
+                if _is_tracker(process) and waited < GRACE_SECONDS + KILL_SECONDS / 2:
+                    continue
                 if waited > GRACE_SECONDS or hurry():
                     process.kill()
                 elif process.pid not in asked:
@@ -92,6 +95,12 @@ def end_marked(home: Path, hurry: Callable[[], bool] = lambda: False) -> bool:
         asked |= {process.pid for process in found}
         time.sleep(POLL_SECONDS)
     return bool(asked)
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    """Whether it is Python's keeper of semaphores (files in /dev/shm): it ends by itself when those
+    that it works for have ended, and removes what they left."""
+    return any("multiprocessing.resource_tracker" in word for word in process.cmdline())
 
 
 def other_dagster(files: ServiceFiles) -> psutil.Process | None:
@@ -106,14 +115,6 @@ def other_dagster(files: ServiceFiles) -> psutil.Process | None:
             if any(word.startswith("dagster") and "." not in word for word in words):
                 return process
     return None
-
-
-def is_alive(pid: int) -> bool:
-    """Whether it runs; one that has ended and was not collected by its parent does not."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _environments() -> Iterator[tuple[psutil.Process, dict[str, str]]]:

@@ -36,12 +36,13 @@ from pipelines.service.files import (
     read_state,
     write_state,
 )
-from pipelines.service.ports import claimed_port
-from pipelines.service.processes import end_marked, is_alive
+from pipelines.service.ports import FIRST, claimed_port
+from pipelines.service.processes import end_marked
 from pipelines.service.signals import StopSignals
 from pipelines.service.targets import ListKeeper
 from pipelines.settings import Settings
 from pipelines.warehouse import embedded
+from pipelines.warehouse.postgres_life import is_alive
 
 CHECK_SECONDS = 1.0
 DEFINITIONS = "pipelines.definitions"
@@ -133,7 +134,10 @@ class _Service:
             self.say("Ended what a service that was killed had left.")
         _remove_traces(files)
         self._list = ListKeeper(self._settings.holdfast_targets, files)
-        address = address_of(port := parts.enter_context(claimed_port(port)))
+        wanted, port = port, parts.enter_context(claimed_port(port))
+        if wanted is None and port != FIRST:
+            self.say(f"Port {FIRST} is taken: Dagster opens at {port}.")
+        address = address_of(port)
         sockets = Path(tempfile.mkdtemp(prefix="holdfast-"))  # a socket's path has to be short
         write_state(files, str(sockets), address)
         parts.callback(_remove_traces, files)
@@ -232,6 +236,12 @@ class _Service:
             self.say(f"{error}\nThe list from before stays in use.", "red")
             return
         if fault:
-            self.say(f"{path}: {difference}; Dagster can't use that: {fault}", "red")
+            self._list.go_back()
+            self._dagster.webserver.reload()
+            self.say(
+                f"{path}: {difference}; Dagster can't use that: {fault}\nThe list from before stays"
+                " in use.",
+                "red",
+            )
         else:
             self.say(f"{path}: {difference}. Schedules follow within a minute.")

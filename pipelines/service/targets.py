@@ -37,8 +37,16 @@ class ListKeeper:
         Raises ConfigurationError where the list can't be used; the copy stays as it was.
         """
         before = self.watched
+        self._replaced = self.files.targets.read_bytes()
         self._take()
         return _difference(before, self.watched)
+
+    def go_back(self) -> None:
+        """Take the last change back: Dagster can't use it."""
+        fresh = self.files.targets.with_suffix(".new")
+        fresh.write_bytes(self._replaced)
+        fresh.replace(self.files.targets)
+        self.watched = load_targets(self.files.targets)
 
     def _take(self) -> None:
         load_targets(self.path)  # a mistake is told with the path that the person knows

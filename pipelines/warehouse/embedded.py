@@ -36,9 +36,9 @@ from pipelines.warehouse.postgres_host import (
     spawn_detached,
 )
 from pipelines.warehouse.postgres_life import (
+    Postmaster,
     claimed,
     is_alive,
-    processes_at,
     remove_stale_pid_file,
     running_postmaster,
     wait_for_end,
@@ -132,8 +132,7 @@ def stop(home: Path) -> bool:
     if not files.folder.exists():
         return False
     with explained(files, LOCK_SECONDS), _exclusively(files):
-        if (running := running_postmaster(files)) is None:
-            _see_that_none_runs_unseen(files)
+        if (running := _server_to_stop(files)) is None:
             return False
         os.kill(running.pid, signal.SIGINT)  # "fast": roll back, disconnect, checkpoint
         if not wait_for_end(running.pid, STOP_SECONDS):
@@ -220,16 +219,19 @@ def _start_locked(
                 return _start_alone(files, setting, account, lock)
 
 
-def _see_that_none_runs_unseen(files: ServerFiles) -> None:
+def _server_to_stop(files: ServerFiles) -> Postmaster | None:
+    """The server that runs, or is just being born: whoever started it was interrupted. None where
+    there is none, and nothing that could still become one."""
     if not files.server_lock.exists():
-        return
+        return running_postmaster(files)
     turns = while_others_may_end(files, LINGER_SECONDS)
     while True:
         next(turns)
+        if (running := running_postmaster(files)) is not None:
+            return running
         with claimed(files) as lock:
-            free = lock is not None
-        if free or processes_at(files):
-            return
+            if lock is not None:
+                return None
 
 
 def _start_alone(

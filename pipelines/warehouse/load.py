@@ -109,7 +109,7 @@ def publish(
         if last:
             _check_guard(connection, run, last, accepted.rows, guard)
         _apply(connection, dataset, target_id, delta, accepted.snapshot_at)
-        return_from_retirement(connection, target_id)
+        return_from_retirement(connection, target_id, accepted.started_at)
         inserted = connection.execute(
             snapshot.insert()
             .values(

@@ -77,12 +77,17 @@ def parse_url(url: str) -> sa.URL:
         raise ConfigurationError(
             f"DATABASE_URL begins with {parsed.drivername}://, expected postgresql://"
         )
+    if secret := {"password", "sslpassword"} & parsed.query.keys():
+        raise ConfigurationError(
+            f"DATABASE_URL has {' and '.join(sorted(secret))} behind the ?, where programs show it:"
+            " write the password before the @, and use a key file that needs none"
+        )
     return parsed.set(drivername="postgresql+psycopg")
 
 
 def place(url: sa.URL) -> str:
     """host:port/database of a URL, without secrets."""
-    return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
+    return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}".rstrip("/")
 
 
 class Warehouse:

@@ -35,15 +35,12 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 def find_binaries(setting: Path | None, *, major: int | None = None) -> Path:
     """The folder that holds `postgres` and `initdb`.
 
-    `setting` (else the environment variable HOLDFAST_POSTGRES_BIN) names it outright. Otherwise:
-    the wheel's version 18, a system install of at least 15 (newest first), what PATH leads to, the
-    wheel's version 16. With `major`, only that major version will do: a data directory is written
-    and read by one.
+    `setting` (the value of HOLDFAST_POSTGRES_BIN) names it outright. Otherwise: the wheel's version
+    18, a system install of at least 15 (newest first), what PATH leads to, the wheel's version 16.
+    With `major`, only that major version will do: a data directory is written and read by one.
 
     Raises EmbeddedPostgresError, with all that was looked at, when none fits.
     """
-    if setting is None and (named := os.environ.get(BINARIES_VARIABLE)):
-        setting = Path(named)
     looked_at = []
     for folder in [setting.absolute()] if setting else dict.fromkeys(_candidates()):
         found = _major_version(folder)

@@ -87,15 +87,14 @@ def register_target(connection: sa.Connection, target: Target) -> int:
     return int(found)
 
 
-def retire_absent(connection: sa.Connection, provider: str, watched: Collection[str]) -> list[str]:
-    """Retire the provider's targets that are not among the names `watched`; returns theirs.
+def retire_absent(connection: sa.Connection, watched: Collection[str]) -> list[str]:
+    """Retire the targets that are not among the names `watched`, of all providers; returns theirs.
 
     They leave "now" and keep their history. A target that is watched again goes on where it
     stopped, at its next snapshot: the time between counts as one without snapshots.
     """
     names = sa.literal(list(watched), ARRAY(sa.Text))
-    absent = target_table.c.name != sa.all_(names)
-    return _retire(connection, sa.and_(target_table.c.provider == provider, absent))
+    return _retire(connection, target_table.c.name != sa.all_(names))
 
 
 def retire(connection: sa.Connection, name: str) -> bool:
@@ -114,11 +113,12 @@ def _retire(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> lis
         return sorted(retired.scalars())
 
 
-def return_from_retirement(connection: sa.Connection, target_id: int) -> None:
-    """A target of which a snapshot is published is part of now again."""
+def return_from_retirement(connection: sa.Connection, target_id: int, began: datetime) -> None:
+    """A target is part of now again when a walk is published that began after its retirement: one
+    that was under way at that moment knew nothing of it."""
     connection.execute(
         target_table.update()
-        .where(target_table.c.target_id == target_id, target_table.c.retired_at.is_not(None))
+        .where(target_table.c.target_id == target_id, target_table.c.retired_at < began)
         .values(retired_at=None)
     )
 
@@ -144,14 +144,14 @@ def known_names(connection: sa.Connection) -> list[str]:
     return [name for row in rows for name in row if name]
 
 
-def current_name(connection: sa.Connection, name: str) -> str | None:
-    """The name of the target, not retired, that has this name or label."""
+def find_name(connection: sa.Connection, name: str) -> str | None:
+    """The name of the target that has this name or label. A label may have been given to several
+    targets, one after the other: one that is not retired comes first, then the newest."""
     found = sa.select(target_table.c.name).where(
-        sa.or_(target_table.c.name == name, target_table.c.label == name),
-        target_table.c.retired_at.is_(None),
+        sa.or_(target_table.c.name == name, target_table.c.label == name)
     )
-    with connection.begin():
-        return connection.scalar(found.order_by(target_table.c.name != name).limit(1))
+    order = (target_table.c.name != name, target_table.c.retired_at.is_not(None))
+    return connection.scalar(found.order_by(*order, target_table.c.target_id.desc()).limit(1))
 
 
 def find_published(

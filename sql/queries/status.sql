@@ -1,4 +1,5 @@
 -- How each target is: its last snapshot, and how many runs have failed since, the last one why.
+-- Parameter: watched (names of targets; null: all that are not retired). With psql: -v watched=null
 select
     t.name as target,
     t.label,
@@ -31,5 +32,5 @@ left join lateral (
     from walk_failure f
     where f.target_id = t.target_id and f.failed_at > coalesce(s.published_at, '-infinity')
 ) f on f.failures > 0
-where t.retired_at is null
+where coalesce(t.name = any(cast(:watched as text[])), t.retired_at is null)
 order by t.provider, t.name;

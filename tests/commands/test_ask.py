@@ -58,3 +58,38 @@ def test_what_does_not_exist_brings_what_comes_close(holdfast, environment):
     assert (unknown.returncode, "did you mean The vault" in unknown.stderr) == (2, True)
     kind = holdfast("changes", "--change", "vanished", **environment)
     assert (kind.returncode, "is none of entered, exited" in kind.stderr) == (2, True)
+
+
+def test_a_target_that_is_watched_again_and_fails_is_told_with_its_past(
+    holdfast, environment, world: World
+):
+    holdfast("snapshot", **environment)
+    path = Path(environment["HOLDFAST_TARGETS"])
+    text = path.read_text()
+    asset = world.targets("catenis")[0]
+    path.write_text(text.partition("catenis:")[0])
+    assert asset in holdfast("snapshot", "The vault", **environment).stderr
+    assert asset not in holdfast("status", "--json", **environment).stdout
+    path.write_text(text)
+    holdfast("snapshot", asset, **(environment | {"CATENIS_API_SECRET": "wrong"}))
+    told = json.loads(holdfast("status", "--json", **environment).stdout)
+    [again] = [row for row in told if row["target"] == asset]
+    assert (again["rows"], again["failures"]) == (12, 1)
+
+
+def test_a_label_that_was_given_anew_means_the_target_that_has_it_now(
+    holdfast, environment, world: World
+):
+    holdfast("snapshot", "The vault", **environment)
+    path = Path(environment["HOLDFAST_TARGETS"])
+    first = world.targets("hiro")[0]
+    second = world.add_hiro_principal(30)
+    path.write_text(f"hiro:\n  targets:\n    - label: The vault\n      principal: {second[5:]}\n")
+    holdfast("snapshot", **environment)
+    world.hiro_transfer_out(second, 0)
+    world.hiro_transfer_out(first, 0)
+    holdfast("snapshot", **environment)
+    told = json.loads(holdfast("changes", "The vault", "--json", **environment).stdout)
+    assert [change["change"] for change in told] == ["exited"]
+    none = holdfast("changes", first, **environment)
+    assert (none.stdout, "No such change yet" in none.stderr) == ("", True)

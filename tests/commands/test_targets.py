@@ -90,7 +90,9 @@ def test_a_target_that_left_the_file_already_can_be_retired_by_its_label(
     assert holdfast("targets", "retire", "The vault", **environment).returncode == 0
     assert pipeline.sql("select count(*) from positions where valid_to is null") == [(0,)]
     again = holdfast("targets", "retire", "The vault", **environment)
-    assert (again.returncode, "has no target 'The vault'" in again.stderr) == (2, True)
+    assert (again.returncode, "nothing was current" in again.stderr) == (0, True)
+    unknown = holdfast("targets", "retire", "A vault", **environment)
+    assert (unknown.returncode, "has no target 'A vault'" in unknown.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +118,24 @@ def test_a_key_given_several_times_makes_a_list(holdfast, listed):
     done = holdfast(*arguments, HOLDFAST_TARGETS=str(listed))
     assert done.returncode == 0, done.stderr
     assert f"        - {PRINCIPAL}.a::b\n        - {PRINCIPAL}.c::d\n" in listed.read_text()
+
+
+def test_a_provider_whose_list_was_emptied_by_hand_leaves_now_too(holdfast, environment, pipeline):
+    holdfast("snapshot", **environment)
+    path = Path(environment["HOLDFAST_TARGETS"])
+    path.write_text(path.read_text().partition("catenis:")[0])
+    holdfast("snapshot", **environment)
+    now = "select provider from positions where valid_to is null group by 1 order by 1"
+    assert pipeline.sql(now) == [("altura",), ("hiro",)]
+
+
+def test_a_target_that_has_to_be_removed_by_hand_is_not_half_retired(
+    holdfast, environment, pipeline, world: World
+):
+    holdfast("snapshot", "The vault", **environment)
+    principal = world.targets("hiro")[0][5:]
+    entries = f"{{principal: {principal}}}, {{principal: {PRINCIPAL}}}"
+    Path(environment["HOLDFAST_TARGETS"]).write_text(f"hiro:\n  targets: [{entries}]\n")
+    done = holdfast("targets", "retire", f"hiro:{principal}", **environment)
+    assert (done.returncode, "remove it by hand" in done.stderr) == (2, True)
+    assert pipeline.sql("select count(*) from target where retired_at is not null") == [(0,)]

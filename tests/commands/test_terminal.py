@@ -2,7 +2,9 @@
 
 import os
 import pty
+import socket
 import subprocess
+import threading
 from importlib import metadata
 
 import pytest
@@ -142,3 +144,35 @@ def test_completion_offers_nothing_where_the_list_has_mistakes(holdfast, tmp_pat
     path.write_text("hirro:\n")
     done = complete(holdfast, ["snapshot", "h"], HOLDFAST_TARGETS=str(path))
     assert done == []
+
+
+def test_what_a_server_sent_can_not_move_the_cursor_through_the_log(clean_environment):
+    """A title for the terminal, in the status line of an answer that is logged at each retry."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_answer_nonsense, args=[listener], daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings = {
+            "HIRO_BASE_URL": url,
+            "HIRO_MAX_TRIES": "2",
+            "HIRO_REQUESTS_PER_MINUTE": "6000",
+            "DATABASE_URL": "",
+        }
+        arguments = ["snapshot", "--provider", "hiro"]
+        try:
+            written = run_on_a_terminal(arguments, clean_environment | settings | {"TERM": "xterm"})
+        finally:
+            subprocess.run([*COMMAND, "postgres", "stop"], env=clean_environment, check=True)
+    assert "PWNED" in written
+    assert "\x1b]0;" not in written
+
+
+def _answer_nonsense(listener: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 \x1b]0;PWNED\x07 no\r\n\r\n")

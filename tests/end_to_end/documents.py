@@ -136,10 +136,15 @@ def _difference(step: Step, printed: str) -> str:
 
 
 def copy_project(folder: Path) -> Path:
-    """The project's files without what was made by running it; its .venv is a link to ours."""
+    """The project's files without what was made by running it; what its .venv holds is ours."""
     made = shutil.ignore_patterns(
         *(".git", ".venv", ".holdfast", "logs", ".env", "__pycache__", ".*_cache", ".hypothesis")
     )
     shutil.copytree(ROOT, folder, ignore=made)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    (folder / ".venv").mkdir()
+    for part in (ROOT / ".venv").iterdir():
+        (folder / ".venv" / part.name).symlink_to(part)
+    installed = folder / ".venv" / ".installed"
+    installed.unlink(missing_ok=True)
+    installed.write_text(f"{folder}\n")
     return folder

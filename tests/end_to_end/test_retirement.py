@@ -21,7 +21,7 @@ def assets(pipeline, world: World) -> list[str]:
 
 def retire_all_but(pipeline, *names: str) -> list[str]:
     with pipeline.warehouse.connect() as connection:
-        return retire_absent(connection, "catenis", names)
+        return retire_absent(connection, names)
 
 
 def test_what_is_not_watched_any_more_leaves_now_and_stays_in_the_past(pipeline, assets):
@@ -35,16 +35,26 @@ def test_what_is_not_watched_any_more_leaves_now_and_stays_in_the_past(pipeline,
     assert pipeline.sql(closed, until=until) == [(12,)]
 
 
-def test_a_target_is_retired_once_and_other_providers_are_left_alone(
-    pipeline, assets, world: World
-):
+def test_a_target_is_retired_once_whatever_its_provider(pipeline, assets, world: World):
     item = world.add_altura_item(9)
     pipeline.take(item)
-    assert retire_all_but(pipeline) == sorted(assets)
+    assert retire_all_but(pipeline) == sorted([item, *assets])
     times = pipeline.sql("select name, retired_at from target order by name")
     assert retire_all_but(pipeline) == []
     assert pipeline.sql("select name, retired_at from target order by name") == times
-    assert dict(times)[item] is None
+
+
+def test_a_walk_that_was_under_way_does_not_undo_a_retirement(pipeline, assets, sandbox):
+    def retire_meanwhile(exchange, answer):
+        with pipeline.warehouse.connect() as connection:
+            retire(connection, assets[0])
+
+    sandbox.after_response = retire_meanwhile
+    pipeline.take(assets[0])
+    sandbox.after_response = None
+    assert pipeline.sql(NOW) == [(20,)]
+    pipeline.take(assets[0])
+    assert pipeline.sql(NOW) == [(32,)]
 
 
 def test_one_target_is_retired_by_its_name(pipeline, assets):

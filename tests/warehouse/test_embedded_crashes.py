@@ -6,6 +6,7 @@ Whatever was committed is there afterwards.
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +27,11 @@ START_AND_WAIT = """
 server = embedded.start(home, binaries=binaries)
 print(server.pid, flush=True)
 time.sleep(60)
+"""
+START_WHEN_TOLD = """
+print("ready", flush=True)
+sys.stdin.readline()
+embedded.start(home, binaries=binaries)
 """
 # From <linux/prctl.h>: orphans come to this process, which never asks how they ended.
 START_AS_NEGLIGENT_INIT = """
@@ -54,6 +60,22 @@ class TestTheOwner:
         assert lab.kept(server) == [42]
         assert not list((home / "postgres").glob("*.new-*"))
         assert not (home / "postgres" / "initdb-password").exists()
+
+    @pytest.mark.parametrize("milliseconds", [8, 14, 20, 40, 80])
+    def test_killed_while_it_starts_a_server_leaves_none_that_a_stop_does_not_end(
+        self, home: Path, start: Start, lab, milliseconds: int
+    ) -> None:
+        start()
+        embedded.stop(home)
+        with lab.running(START_WHEN_TOLD, home) as owner:
+            assert owner.stdout.readline() == "ready\n"
+            owner.stdin.write("\n")
+            owner.stdin.flush()
+            time.sleep(milliseconds / 1000)
+            os.killpg(owner.pid, signal.SIGKILL)
+            owner.wait()
+        embedded.stop(home)
+        assert lab.processes_on(home) == []
 
     def test_killed_later_leaves_the_server_to_the_others(
         self, home: Path, start: Start, lab
@@ -108,7 +130,8 @@ class TestTheServer:
                 monkeypatch.setattr(embedded, "LINGER_SECONDS", 0.5)
                 with pytest.raises(EmbeddedPostgresError, match=rf"still held.*kill.*{backend}"):
                     start()
-                assert not embedded.stop(home)
+                with pytest.raises(EmbeddedPostgresError, match="still held"):
+                    embedded.stop(home)
                 monkeypatch.undo()
             finally:
                 os.kill(backend, signal.SIGCONT)

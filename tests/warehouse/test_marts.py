@@ -9,7 +9,11 @@ from pipelines.analysis.frames import QUERIES, query
 from pipelines.paths import ROOT
 from pipelines.sandbox.world import World
 
-PARAMETERS = {"changes": {"target": None, "change": None, "limit": 5}, "movements": {"each": 2}}
+PARAMETERS = {
+    "changes": {"target": None, "change": None, "limit": 5},
+    "movements": {"each": 2},
+    "status": {"watched": None},
+}
 JUST = timedelta(microseconds=1)
 
 

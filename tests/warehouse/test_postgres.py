@@ -23,6 +23,8 @@ CANARY = "c4nary"
         f"postgresql://user:{CANARY}@host:54x32/db",
         f"postgresql://user:{CANARY}@[::1/db",
         f"mysql://user:{CANARY}@host/db",
+        f"postgresql://host/db?user=user&password={CANARY}",
+        f"postgresql://user@host/db?sslpassword={CANARY}",
         f"{CANARY}",
     ],
 )
