@@ -37,7 +37,7 @@ def holdfast(clean_environment) -> Holdfast:
             env=clean_environment | environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 

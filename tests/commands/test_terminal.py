@@ -4,13 +4,16 @@ import os
 import pty
 import socket
 import subprocess
+import sys
 import threading
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app, flags_first
+from pipelines.cli import app, flags_first, refuse_foreign
+from pipelines.errors import ConfigurationError
 from tests.commands.conftest import COMMAND
 
 
@@ -176,3 +179,10 @@ def _answer_nonsense(listener: socket.socket) -> None:
         with connection:
             connection.recv(65536)
             connection.sendall(b"HTTP/1.1 \x1b]0;PWNED\x07 no\r\n\r\n")
+
+
+def test_a_program_in_a_copied_folder_does_not_work_on_the_originals_data(tmp_path):
+    refuse_foreign(Path(sys.prefix, "bin", "holdfast"))
+    copied = tmp_path / "copy" / ".venv" / "bin" / "holdfast"
+    with pytest.raises(ConfigurationError, match=r"copied or moved .* make install"):
+        refuse_foreign(copied)

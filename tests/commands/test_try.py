@@ -1,5 +1,6 @@
 """`holdfast demo` and `holdfast sandbox serve`."""
 
+import signal
 import socket
 
 
@@ -33,3 +34,15 @@ def test_a_port_that_is_taken_is_told_in_a_line(holdfast):
     assert done.returncode == 2
     assert "can't listen on port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_the_demo_though_dagster_is_at_work(holdfast, start_holdfast):
+    running = start_holdfast("demo")
+    while "Round 1" not in running.stdout.readline():
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, messages = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert messages.count("Interrupted. What was published stays") == 1
+    assert "Traceback" not in messages
+    assert holdfast("--demo", "down").returncode == 0

@@ -20,7 +20,7 @@ KINDS = {"console", "sql", "yaml", "mermaid", "text"}
 FOREGROUND = ("make up", "holdfast up", "holdfast --demo up", "holdfast sandbox serve")
 """Commands that run until they are told to stop: they have to print what is shown, and go on."""
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
