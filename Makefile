@@ -14,7 +14,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test lint format constraints docs clean
+.PHONY: help install demo up down test trial faults lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -50,6 +50,12 @@ down: ## stop what make up runs, also the demo's, and both Postgres servers
 
 test: $(INSTALLED) ## the whole test suite, on a Postgres of its own (or on DATABASE_URL)
 	@$(BIN)/python -m pytest
+
+trial: $(INSTALLED) ## the proofs against worlds that change while they are read (about an hour)
+	@$(BIN)/python -m pipelines.trials
+
+faults: $(INSTALLED) ## every fault that a provider can show, and what becomes of it (2 minutes)
+	@$(BIN)/python -m pipelines.trials.faults
 
 lint: $(INSTALLED) ## formatting, lint rules and types
 	@$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -34,6 +35,11 @@ from pipelines.snapshots import take_snapshot
 from pipelines.warehouse.embedded import throwaway
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
+
+
+# A machine that is busy with something else is no failure.
+hypothesis.settings.register_profile("holdfast", deadline=None)
+hypothesis.settings.load_profile("holdfast")
 
 
 @pytest.fixture(scope="session")

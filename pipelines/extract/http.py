@@ -2,17 +2,19 @@
 
 The retry loop is ours because a library's would resend an old signature and escape the budget. What
 another attempt can't change is never retried. Redirects are refused (a signature covers the host
-and the path), netrc is not read, cookies are not kept, and a body is bounded while it is read, in
-bytes and in seconds.
+and the path), netrc is not read, cookies are not kept, and an answer is bounded from its first byte
+on, in bytes and in seconds.
 """
 
 import logging
 import random
+import re
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -22,7 +24,6 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import SecretStr
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -34,6 +35,7 @@ from pipelines.errors import (
     RequestRefused,
     Unreachable,
 )
+from pipelines.extract.bounded import BoundedAdapter, Bounds, TooMuch, bounded
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
 from pipelines.providers.provider import (
@@ -41,7 +43,7 @@ from pipelines.providers.provider import (
     PageRequest,
     Provider,
     ProviderSettings,
-    shorten,
+    printable,
 )
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,15 @@ LONGEST_WAIT = 300.0
 """Seconds: a server that wants us back later than this is left to the next tick."""
 
 CHUNK = 64 * 1024
+FRAMING = 64 * 1024
+"""Bytes that an answer may have on the wire beyond twice its largest body: headers, mostly."""
+
+_LONG_WORD = re.compile(r"[^\s,;=]{32,}")
+"""A signature among the words of an Authorization header."""
+
+REFUSAL_BYTES = 64 * 1024
+"""What is read of the body beside another status than 200: it serves the message alone."""
+
 USER_AGENT = "holdfast/0.1"
 
 
@@ -105,9 +116,13 @@ class Client:
         self,
         provider: Provider,
         settings: ProviderSettings,
+        *,
+        first_backoff: float | None = None,
     ) -> None:
+        """`first_backoff`: seconds that the first wait between two tries takes at most."""
         self.provider = provider
         self.settings = settings
+        self._first_backoff = FIRST_BACKOFF if first_backoff is None else first_backoff
         self._cancelled = threading.Event()
         self.ahead = ThreadPoolExecutor(settings.concurrency, f"{provider.name}-pages")
         self._budget = RequestBudget(settings.requests_per_minute, sleep=self._sleep)
@@ -124,7 +139,7 @@ class Client:
                 "Cache-Control": "no-cache",
             }
         )
-        adapter = HTTPAdapter(pool_maxsize=settings.concurrency, max_retries=0)
+        adapter = BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
@@ -153,8 +168,10 @@ class Client:
         """Fetch one page, trying again as long as that can help; `on_try` counts what it costs.
 
         Raises a ProviderError: at once when another try would change nothing, the last one when
-        the tries are used up or the server wants us back later than `LONGEST_WAIT`.
+        the tries are used up or the server wants us back later than `LONGEST_WAIT`. Positions from
+        `max_rows` on are not asked for.
         """
+        self._refuse_endless(request)
         attempt = 0
         while True:
             attempt += 1
@@ -167,6 +184,8 @@ class Client:
             except ProviderError as error:
                 wait = self._pause(error, attempt)
                 if wait is None:
+                    if error.retry_after is not None and error.retry_after > LONGEST_WAIT:
+                        error.message += f"; it asks to come back in {error.retry_after:.0f} s"
                     error.message += f" (tried {attempt} times)" if attempt > 1 else ""
                     raise
                 logger.warning("%s: %s; trying again in %.1f s", self.provider.name, error, wait)
@@ -181,22 +200,37 @@ class Client:
                 return None
             self._budget.close_for(error.retry_after)
             return error.retry_after
-        longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** (attempt - 1))
+        longest = min(LONGEST_BACKOFF, self._first_backoff * 2.0 ** (attempt - 1))
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
 
+    def _refuse_endless(self, request: PageRequest) -> None:
+        if request.start >= self.settings.max_rows:
+            raise MalformedAnswer(
+                f"no end was told in {request.start} rows;"
+                f" {self.provider.name.upper()}_MAX_ROWS sets the bound"
+            )
+
     def _try(self, request: PageRequest) -> Answer:
+        settings = self.settings
         asked_at = time.monotonic()
+        deadline = asked_at + settings.total_timeout
+        most_bytes = 2 * settings.max_body_bytes + FRAMING
         try:
-            with self._session.get(
-                self.settings.base_url + request.target,
-                auth=self._auth,
-                timeout=(self.settings.connect_timeout, self.settings.read_timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = self._read(response, asked_at + self.settings.total_timeout)
+            with (
+                bounded(Bounds(deadline, settings.read_timeout, most_bytes)),
+                self._session.get(
+                    settings.base_url + request.target,
+                    auth=self._auth,
+                    timeout=(settings.connect_timeout, settings.read_timeout),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
+                body = self._read(response) if response.status_code == 200 else _glance(response)
+        except TooMuch:
+            raise self._too_large() from None
         except (requests.RequestException, HTTPError) as error:
-            raise self._network_error(error) from None
+            raise self._network_error(error, deadline) from None
         answered_at = time.monotonic()
         headers = {name.lower(): value for name, value in response.headers.items()}
         if (closed := until_reset(headers, time.time())) is not None:
@@ -205,51 +239,67 @@ class Client:
             refusal = self._refusal(response, headers, body)
             refusal.retry_after = asked_to_wait(headers, time.time())
             raise refusal
-        if any(secret in body for secret in self._secrets):
+        if any(secret in body for secret in self._sent(response)):
             raise MalformedAnswer("the answer repeats one of the credentials that were sent")
         return Answer(headers, body, asked_at, answered_at)
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        most = self.settings.max_body_bytes
+    def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
         while chunk := response.raw.read1(CHUNK, decode_content=True):  # read() waits for a CHUNK
             body += chunk
-            if len(body) > most:
-                raise MalformedAnswer(
-                    f"the body is larger than {most} bytes;"
-                    f" {self.provider.name.upper()}_MAX_BODY_BYTES sets the bound"
-                )
-            if time.monotonic() > deadline:
-                host = urlsplit(self.settings.base_url).netloc
-                raise Unreachable(f"{host} took over {self.settings.total_timeout:g} s to answer")
+            if len(body) > self.settings.max_body_bytes:
+                raise self._too_large()
         return bytes(body)
+
+    def _too_large(self) -> MalformedAnswer:
+        return MalformedAnswer(
+            f"the body is larger than {self.settings.max_body_bytes} bytes;"
+            f" {self.provider.name.upper()}_MAX_BODY_BYTES sets the bound"
+        )
 
     def _refusal(
         self, response: requests.Response, headers: Mapping[str, str], body: bytes
     ) -> ProviderError:
         if 300 <= response.status_code < 400:
-            host = _host(headers.get("location", "")) or "the same host"
+            host = printable(_host(headers.get("location", ""))) or "the same host"
             return RequestRefused(
                 f"answered {response.status_code}, a redirect to {host}, which is not followed."
                 f" Check {self.provider.name.upper()}_BASE_URL"
             )
-        for secret in self._secrets:
+        for secret in self._sent(response):
             body = body.replace(secret, b"[secret]")
         return self.provider.explain(response.status_code, headers, body)
 
-    def _network_error(self, error: Exception) -> ProviderError:
+    def _sent(self, response: requests.Response) -> list[bytes]:
+        """The secrets, and the signature that this request carried in their stead."""
+        credential = response.request.headers.get("Authorization", "")
+        return [*self._secrets, *(word.encode() for word in _LONG_WORD.findall(credential))]
+
+    def _network_error(self, error: Exception, deadline: float) -> ProviderError:
         """An error without the request in it: the library's own texts quote the whole URL."""
         host = urlsplit(self.settings.base_url).netloc
         if isinstance(error, requests.ConnectTimeout):
             return Unreachable(f"no connection to {host} in {self.settings.connect_timeout:g} s")
         if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
+            if time.monotonic() >= deadline:
+                return Unreachable(f"{host} took over {self.settings.total_timeout:g} s to answer")
             return Unreachable(f"no data from {host} for {self.settings.read_timeout:g} s")
         cause = _innermost(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RequestRefused(f"the certificate of {host} is not valid: {cause.verify_message}")
         said = getattr(cause, "strerror", None) or str(cause) or cause.__class__.__name__
-        detail = " ".join(shorten(said).split())  # may quote what the server sent
+        detail = printable(" ".join(said.split()))  # may quote what the server sent
         return Unreachable(f"the connection to {host} failed: {detail}")
+
+
+def _glance(response: requests.Response) -> bytes:
+    """The beginning of the body beside another status than 200, as far as it can be read."""
+    body = bytearray()
+    # The status has come and decides, whatever becomes of a body that only explains it.
+    with suppress(HTTPError, TooMuch):
+        while len(body) < REFUSAL_BYTES and (chunk := response.raw.read1(CHUNK, True)):
+            body += chunk
+    return bytes(body)
 
 
 def _host(url: str) -> str:

@@ -5,6 +5,7 @@ seconds from now and as a Unix time, so both are understood.
 """
 
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 _UNIX_TIME_FROM = 10**8
@@ -12,12 +13,17 @@ _UNIX_TIME_FROM = 10**8
 
 
 def asked_to_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds from `now` (Unix time) that `Retry-After` asks for; None without a usable one."""
+    """Seconds from `now` (Unix time) that `Retry-After` asks for; None without a usable one.
+
+    A date without a zone is GMT, as all dates in HTTP are (RFC 9110, 5.6.7).
+    """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        date = parsedate_to_datetime(value)
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return max(0.0, date.timestamp() - now)
     except (ValueError, OverflowError):  # the second for an absurd offset from UTC
         return None
 

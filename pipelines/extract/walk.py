@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.errors import HoldfastError, TornWalk
 from pipelines.extract.http import Client
-from pipelines.extract.proof import link, short_page
+from pipelines.extract.proof import doubled_rows, link, short_page
 from pipelines.providers.provider import Page, Row, Target
 
 logger = logging.getLogger(__name__)
@@ -131,10 +131,12 @@ def backward(fetch: Fetch, limit: int, rows: int) -> Iterator[Fetched]:
 
 
 def chained(fetch: Fetch, limit: int, ahead: Executor, window: int) -> Iterator[Fetched]:
-    """Pages that overlap by one row, each linked to the one before it; the doubled row is left out.
+    """Pages that overlap, each linked to the one before it; what is doubled is left out.
 
-    Up to `window` pages are fetched ahead. A page whose place moved by rows that entered or left
-    above it is asked for again where it stands now. Raises TornWalk when no link can be made.
+    Each page is asked for where it should begin with the last row of the one before. Rows that
+    entered above make it begin higher, which does no harm; where that row is not on it any more, it
+    is asked for again where it stands now. Up to `window` pages are fetched ahead. Raises TornWalk
+    when no link can be made.
     """
     upper = fetch(0, limit)
     _refuse_cached(upper)
@@ -143,12 +145,12 @@ def chained(fetch: Fetch, limit: int, ahead: Executor, window: int) -> Iterator[
     yield upper
     if upper.page.last:
         return
-    pages = _Ahead(fetch, limit, ahead, window, upper.page)
+    pages = _Ahead(fetch, limit, ahead, window)
     try:
         while not upper.page.last:
             lower = _linked(fetch, limit, upper, pages.next(upper.page))
             _refuse_cached(lower)
-            yield _without_first_row(lower)
+            yield _without_first_rows(lower, doubled_rows(upper.page, lower.page))
             upper = lower
     finally:
         pages.cancel()
@@ -167,28 +169,30 @@ def _linked(fetch: Fetch, limit: int, upper: Fetched, lower: Fetched) -> Fetched
 
 
 class _Ahead:
-    """Fetches the next pages while the present one is judged; knows where they should begin."""
+    """Fetches the next pages while the present one is judged.
 
-    def __init__(
-        self, fetch: Fetch, limit: int, executor: Executor, window: int, first: Page
-    ) -> None:
+    Each should begin where the one before it ends. Rows that enter in between only make them
+    overlap; where a page had to be asked for again at another place, those to come move with it.
+    """
+
+    def __init__(self, fetch: Fetch, limit: int, executor: Executor, window: int) -> None:
         self._fetch = fetch
         self._limit = limit
         self._executor = executor
         self._window = window
         self._pending: deque[Future[Fetched]] = deque()
-        self._begun = 1
-        self._first_total = first.total or 0
+        self._given = 0
 
     def next(self, upper: Page) -> Fetched:
         """The page below `upper`, fetched ahead where it was."""
-        shift = (upper.total or 0) - self._first_total
+        step = self._limit - 1
+        moved = upper.start - self._given * step
+        self._given += 1
         while len(self._pending) < self._window:
-            start = self._begun * (self._limit - 1) + shift
+            start = (self._given + len(self._pending)) * step + moved
             if start <= 0 or start + 1 >= (upper.total or 0):
                 break
             self._pending.append(self._executor.submit(self._fetch, start, self._limit))
-            self._begun += 1
         if self._pending:
             return self._pending.popleft().result()
         return self._fetch(upper.start + len(upper.rows) - 1, self._limit)
@@ -198,9 +202,9 @@ class _Ahead:
             future.cancel()
 
 
-def _without_first_row(fetched: Fetched) -> Fetched:
+def _without_first_rows(fetched: Fetched, count: int) -> Fetched:
     page = fetched.page
-    return replace(fetched, page=replace(page, start=page.start + 1, rows=page.rows[1:]))
+    return replace(fetched, page=replace(page, start=page.start + count, rows=page.rows[count:]))
 
 
 def _refuse_cached(fetched: Fetched) -> None:

@@ -108,6 +108,9 @@ def build_asset(
                 else:
                     taken.append(outcome)
                     yield materialization(dataset.name, outcome)
+        except dg.DagsterExecutionInterruptedError:
+            # Or else the retry policy would begin the step anew that a person has ended.
+            raise dg.Failure("the run was ended from outside", allow_retries=False) from None
         except HoldfastError as error:
             stopped = error
         result = Result(len(names), taken, missed, stopped)

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from pipelines.orchestration.assets import build_asset
+from pipelines.orchestration.audit import build_audit, build_audit_job, build_audit_schedule
 from pipelines.orchestration.describe import job_description
 from pipelines.orchestration.lineage import api_spec, view_specs
 from pipelines.orchestration.schedules import build_schedule, job_name
@@ -16,28 +17,37 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
     chunk_size = runtime.settings.holdfast_chunk_size
     watches = {name: watched.watches.get(name, Watch(name, None, ())) for name in PROVIDERS}
     urls = {name: runtime.providers[name].base_url for name in PROVIDERS}
+    audits = [build_audit(provider) for provider in PROVIDERS.values()]
     return dg.Definitions(
         assets=[
             *(
-                build_asset(PROVIDERS[name], watch, runtime.uri, urls[name])
+                build_asset(PROVIDERS[name], watch, watched.names(), runtime.uri, urls[name])
                 for name, watch in watches.items()
             ),
             *(api_spec(PROVIDERS[name], url) for name, url in urls.items()),
             *view_specs(PROVIDERS.values()),
         ],
+        asset_checks=audits,
         jobs=[
-            dg.define_asset_job(
-                job_name(provider),
-                selection=[provider.dataset.name],
-                description=job_description(provider, watches[name]),
-                tags={"provider": name},
-            )
-            for name, provider in PROVIDERS.items()
+            build_audit_job(audits),
+            *(
+                dg.define_asset_job(
+                    job_name(provider),
+                    selection=dg.AssetSelection.assets(provider.dataset.name)
+                    - dg.AssetSelection.checks(*audits),
+                    description=job_description(provider, watches[name]),
+                    tags={"provider": name},
+                )
+                for name, provider in PROVIDERS.items()
+            ),
         ],
         schedules=[
-            build_schedule(PROVIDERS[name], watch, watch.cron, chunk_size)
-            for name, watch in watches.items()
-            if watch.cron
+            build_audit_schedule(),
+            *(
+                build_schedule(PROVIDERS[name], watch, watch.cron, chunk_size)
+                for name, watch in watches.items()
+                if watch.cron
+            ),
         ],
         resources={"runtime": runtime},
         executor=dg.in_process_executor,

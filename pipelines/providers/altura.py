@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
+from pipelines.providers.decoding import decode
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -29,7 +30,7 @@ from pipelines.providers.provider import (
     Row,
     Target,
     api_key_header,
-    decode,
+    count,
     excerpt,
     refusal,
     whole,
@@ -96,6 +97,7 @@ def page_request(target: AlturaItem, start: int, limit: int) -> PageRequest:
             ("page", str(start // limit + 1)),
             ("includeListed", "true" if target.include_listed else "false"),
         ),
+        start=start,
     )
 
 
@@ -107,17 +109,16 @@ def read_page(target: AlturaItem, start: int, limit: int, body: bytes) -> Page: 
     answer = decode(body, _Holders)
     if len(answer.holders) > limit:
         raise MalformedAnswer(f"{len(answer.holders)} holders on a page of {limit}")
-    if answer.count < 0:
-        raise MalformedAnswer(f"$.count is {answer.count}, expected 0 or more")
+    total = count(answer.count, "$.count")
     end = start + len(answer.holders)
-    if answer.holders and end > answer.count:
-        raise TornWalk(f"holders up to position {end}, but $.count is {answer.count}")
+    if answer.holders and end > total:
+        raise TornWalk(f"holders up to position {end}, but $.count is {total}")
     return Page(
         start=start,
         limit=limit,
         rows=tuple(_row(index, holder) for index, holder in enumerate(answer.holders)),
-        total=answer.count,
-        last=end >= answer.count,
+        total=total,
+        last=end >= total,
     )
 
 

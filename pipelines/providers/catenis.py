@@ -17,6 +17,7 @@ from pydantic_settings import SettingsConfigDict
 
 from pipelines.errors import ConfigurationError, MalformedAnswer, ProviderError
 from pipelines.providers.catenis_signing import sign_now
+from pipelines.providers.decoding import decode
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -33,8 +34,8 @@ from pipelines.providers.provider import (
     Row,
     Target,
     amount,
-    decode,
     excerpt,
+    printable,
     refusal,
     shorten,
 )
@@ -120,6 +121,7 @@ def page_request(target: CatenisAsset, start: int, limit: int) -> PageRequest:
     return PageRequest(
         path=f"/api/0.6/assets/{target.asset_id}/holders",
         query=(("limit", str(limit)), ("skip", str(start))),
+        start=start,
     )
 
 
@@ -186,7 +188,7 @@ def _detail(body: bytes) -> str:
         error = msgspec.json.decode(body, type=_Error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return excerpt(body)
-    return shorten(error.message) or excerpt(body)
+    return printable(error.message) or excerpt(body)
 
 
 CATENIS = Provider(

@@ -20,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers import c32, clarity
+from pipelines.providers.decoding import decode
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -35,8 +36,9 @@ from pipelines.providers.provider import (
     Row,
     Target,
     api_key_header,
-    decode,
+    count,
     excerpt,
+    printable,
     quota_exhausted,
     refusal,
     shorten,
@@ -151,7 +153,7 @@ class _Error(msgspec.Struct, frozen=True):
 def page_request(target: HiroPrincipal, start: int, limit: int) -> PageRequest:
     query = [("principal", target.principal), ("limit", str(limit)), ("offset", str(start))]
     query += [("asset_identifiers", identifier) for identifier in target.asset_identifiers]
-    return PageRequest(path="/extended/v1/tokens/nft/holdings", query=tuple(query))
+    return PageRequest(path="/extended/v1/tokens/nft/holdings", query=tuple(query), start=start)
 
 
 def read_page(target: HiroPrincipal, start: int, limit: int, body: bytes) -> Page:
@@ -164,19 +166,18 @@ def read_page(target: HiroPrincipal, start: int, limit: int, body: bytes) -> Pag
     if (answer.limit, answer.offset) != (limit, start):
         raise MalformedAnswer(
             f"asked for limit {limit} offset {start}, the answer is for"
-            f" limit {answer.limit} offset {answer.offset}"
+            f" limit {shorten(str(answer.limit))} offset {shorten(str(answer.offset))}"
         )
     if len(answer.results) > limit:
         raise MalformedAnswer(f"{len(answer.results)} results on a page of {limit}")
-    if answer.total < 0:
-        raise MalformedAnswer(f"$.total is {answer.total}, expected 0 or more")
+    total = count(answer.total, "$.total")
     end = start + len(answer.results)
-    if start > 0 and answer.total == 0:
+    if start > 0 and total == 0:
         raise TornWalk(f"the set shrank to {start} rows or fewer")
-    if end > answer.total:
-        raise TornWalk(f"results up to position {end}, but $.total is {answer.total}")
+    if end > total:
+        raise TornWalk(f"results up to position {end}, but $.total is {total}")
     rows = tuple(_row(target, index, holding) for index, holding in enumerate(answer.results))
-    return Page(start=start, limit=limit, rows=rows, total=answer.total, last=end == answer.total)
+    return Page(start=start, limit=limit, rows=rows, total=total, last=end == total)
 
 
 def _row(target: HiroPrincipal, index: int, holding: _Holding) -> Row:
@@ -187,7 +188,8 @@ def _row(target: HiroPrincipal, index: int, holding: _Holding) -> Row:
     if target.asset_identifiers and identifier not in target.asset_identifiers:
         raise MalformedAnswer(f"{path} is of {shorten(identifier)!r}, which was not asked for")
     if not 0 <= holding.block_height <= MAX_BIGINT:
-        raise MalformedAnswer(f"{path}.block_height is {holding.block_height}")
+        height = shorten(str(holding.block_height))
+        raise MalformedAnswer(f"{path}.block_height is {height}, which no block has")
     if not _TX_ID.fullmatch(holding.tx_id):
         raise MalformedAnswer(f"{path}.tx_id is {shorten(holding.tx_id)!r}")
     try:
@@ -233,7 +235,7 @@ def _detail(body: bytes) -> str:
         error = msgspec.json.decode(body, type=_Error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return excerpt(body)
-    return shorten(error.message or error.error) or excerpt(body)
+    return printable(error.message or error.error) or excerpt(body)
 
 
 HIRO = Provider(

@@ -7,7 +7,6 @@ rules can be tested on bytes alone. All three providers address rows by position
 """
 
 import hashlib
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -15,10 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote, urlencode
 
-import msgspec
 from pydantic import (
     AnyHttpUrl,
     BaseModel,
@@ -163,6 +161,11 @@ class ProviderSettings(BaseSettings):
         default=32 * 1024 * 1024,
         description="Bytes of one answer, decompressed; a larger one is refused.",
     )
+    max_rows: Annotated[int, Field(ge=1)] = Field(
+        default=10_000_000,
+        description="Rows of one target in which its end has to come; a set without one is refused"
+        " there, long before it fills the disk.",
+    )
     max_tries: Annotated[int, Field(ge=1)] = Field(
         default=6,
         description="Tries of one request where another may help: after a lost connection, a"
@@ -193,10 +196,14 @@ class ProviderSettings(BaseSettings):
 
 @dataclass(frozen=True)
 class PageRequest:
-    """A GET: a path that begins with a slash, and the query in the order it is sent."""
+    """A GET: a path that begins with a slash, and the query in the order it is sent.
+
+    `start` is the position of the first row that it asks for.
+    """
 
     path: str
     query: tuple[tuple[str, str], ...]
+    start: int = 0
 
     @property
     def target(self) -> str:
@@ -262,45 +269,9 @@ class Provider:
     caps_pages_silently: bool = False
 
 
-Body = TypeVar("Body")
-
 MAX_AMOUNT = Decimal(2**256 - 1)
 MIN_EXPONENT = -40
-_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-def decode(body: bytes, shape: type[Body]) -> Body:
-    """Decode a JSON body straight into `shape`.
-
-    msgspec refuses lone surrogates, which people do put into their names: a body that may hold
-    one takes the slower way through the standard library, which keeps them.
-
-    A number in a field of type `object` is an int or a Decimal, never a float.
-
-    Raises MalformedAnswer with the JSON path for everything that does not fit.
-    """
-    try:
-        return msgspec.json.Decoder(shape, float_hook=Decimal).decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
-        if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(body):
-            return _decode_with_surrogates(body, shape)
-        raise MalformedAnswer(
-            f"the body is not what the documentation describes: {error}; it begins {excerpt(body)}"
-        ) from None
-
-
-def _decode_with_surrogates(body: bytes, shape: type[Body]) -> Body:
-    try:
-        loose = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-        return msgspec.convert(loose, type=shape)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        raise MalformedAnswer(
-            f"the body is not what the documentation describes: {error}; it begins {excerpt(body)}"
-        ) from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+MAX_COUNT = 2**63 - 1
 
 
 def amount(value: int | str | Decimal, path: str) -> Decimal:
@@ -320,6 +291,13 @@ def amount(value: int | str | Decimal, path: str) -> Decimal:
         found = shorten(str(number))
         raise MalformedAnswer(f"{path} is {found}, expected at most {-MIN_EXPONENT} decimals")
     return number
+
+
+def count(value: int, path: str) -> int:
+    """A number of rows as it came. Raises MalformedAnswer naming `path` where it can't be one."""
+    if not 0 <= value <= MAX_COUNT:
+        raise MalformedAnswer(f"{path} is {shorten(str(value))}, expected 0 or more")
+    return value
 
 
 def whole(value: int | str | Decimal, path: str) -> int:
@@ -352,6 +330,14 @@ def quota_exhausted(detail: str, advice: str) -> ProviderError:
 def shorten(text: str, length: int = 120) -> str:
     """`text` cut to `length`, for messages."""
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def printable(text: str, length: int = 120) -> str:
+    """Text that a server chose, shortened, for messages: no escape sequence, line break or change
+    of direction gets through to a terminal."""
+    return "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shorten(text, length)
+    )
 
 
 def excerpt(body: bytes, length: int = 120) -> str:

@@ -1,10 +1,12 @@
 """What passes between the sockets and the three APIs: a request as it came, an answer to send."""
 
 import json
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
+from http.client import responses
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -32,15 +34,34 @@ class Exchange:
         return parse_qs(query, keep_blank_values=True, errors="surrogateescape")
 
 
+Delivery = Callable[[socket.socket, bytes, bytes], None]
+"""(connection, head, body) → sent, in whatever way; the connection is closed afterwards."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A response. The server adds Content-Length unless it is given here, and keeps the connection
-    open unless `close` is set: together they can cut a body short."""
+    open unless `close` is set: together they can cut a body short. `deliver` sends it in another
+    way than at once and whole."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     close: bool = False
+    deliver: Delivery | None = None
+
+    @property
+    def head(self) -> bytes:
+        """Status line and headers, to the empty line; an unbounded body has `transfer-encoding`, or
+        a `content-length` given here."""
+        headers = {"server": "sandbox", **{k.lower(): v for k, v in self.headers.items()}}
+        if "transfer-encoding" not in headers:
+            headers.setdefault("content-length", str(len(self.body)))
+        if self.close or self.deliver:
+            headers.setdefault("connection", "close")
+        lines = [f"HTTP/1.1 {self.status} {responses.get(self.status, '')}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 def compact(value: Any) -> str:

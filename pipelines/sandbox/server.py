@@ -2,8 +2,9 @@
 
 Each provider has a port of its own and no path prefix, because Catenis signs the path as sent.
 Real HTTP and not a patched client: what a walk does with kept-alive connections, compression,
-cut-off bodies and parallel requests is what is to be tested. One hook before and one after each
-answer is all that fault injection needs, and a test that changes the world between two pages.
+cut-off bodies and parallel requests is what is to be tested. A hook before and one after each
+answer serve a test that changes the world between two pages, and a third one may spoil the answer
+(see `faults`).
 """
 
 import socket
@@ -47,8 +48,9 @@ class Sandbox:
 
     Hooks run in the thread of the request, and may sleep, tick the world or keep notes:
     `before_response(exchange)` may return an Answer to send instead of the API's, or raise
-    ConnectionError to hang up without a word; `after_response(exchange, answer)` runs when the
-    answer is made and not yet sent, so that the next page sees what it changed.
+    ConnectionError to hang up without a word; `fault(exchange, answer)` returns what to send in
+    place of the API's answer; `after_response(exchange, answer)` runs when the answer is made and
+    not yet sent, so that the next page sees what it changed.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Sandbox:
         self.credentials = dict(credentials or {ISSUER: ISSUER_SECRET})
         self.altura_max_per_page = altura_max_per_page
         self.before_response: Callable[[Exchange], Answer | None] | None = None
+        self.fault: Callable[[Exchange, Answer], Answer] | None = None
         self.after_response: Callable[[Exchange, Answer], None] | None = None
         self._host = host
         self._first_port = port
@@ -149,10 +152,11 @@ class Sandbox:
 
     def respond(self, exchange: Exchange) -> Answer:
         """The hooks and the API between them: what to send."""
-        before, after = self.before_response, self.after_response
+        before, fault, after = self.before_response, self.fault, self.after_response
         answer = before(exchange) if before else None
         if answer is None:
             answer = self._api(exchange)
+            answer = fault(exchange, answer) if fault else answer
         if after:
             after(exchange, answer)
         with self._lock:
@@ -231,18 +235,12 @@ class _Handler(BaseHTTPRequestHandler):
             at=datetime.now(UTC),
         )
         answer = sandbox.respond(exchange)
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        if "content-length" not in {name.lower() for name in answer.headers}:
-            self.send_header("content-length", str(len(answer.body)))
-        if answer.close:
-            self.send_header("connection", "close")  # which also sets self.close_connection
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def version_string(self) -> str:
-        return "sandbox"
+        if answer.close or answer.deliver:
+            self.close_connection = True
+        if answer.deliver:
+            answer.deliver(self.connection, answer.head, answer.body)
+        else:
+            self.wfile.write(answer.head + answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing: the sandbox keeps its own log."""

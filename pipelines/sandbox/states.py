@@ -58,7 +58,8 @@ class State:
     """One target from `at` (UTC) until the next state of the same target begins.
 
     `listing` holds the rows in the ledger's order (Hiro's is the order of the API; the other two
-    providers promise none). `version` counts the states of the target from 0.
+    providers promise none). `version` draws the order in which rows are shown that have none: it is
+    the state's number from 0, or that of an earlier one whose order stayed.
     """
 
     at: datetime

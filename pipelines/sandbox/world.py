@@ -145,12 +145,18 @@ class World:
                 self._publish(*self._items.values(), *touched, *self._assets.values())
 
     def set_rows(
-        self, key: str, rows: Iterable[tuple[Any, ...]], aggregate: Aggregate | None = None
+        self,
+        key: str,
+        rows: Iterable[tuple[Any, ...]],
+        aggregate: Aggregate | None = None,
+        *,
+        keep_order: bool = False,
     ) -> None:
         """Make a target show exactly these rows (Hiro: newest first), as hostile as they may be.
 
-        Makes the target where there is none. Takes rows as plain tuples, in the order of
-        AlturaRow, HiroRow or CatenisRow; raises ValueError where a row's key stands twice.
+        Makes the target where there is none. With `keep_order`, rows that stay keep their order
+        where nothing promises one. Takes rows as plain tuples, in the order of AlturaRow, HiroRow
+        or CatenisRow; raises ValueError where a row's key stands twice.
         """
         provider = key.partition(":")[0]
         with self._lock:
@@ -160,7 +166,7 @@ class World:
                 item = self._items.get(key) or AlturaItem(key)
                 item.replace(AlturaRow(*row) for row in rows)
                 self._items[key] = item
-                self._publish(item)
+                self._publish(item, keep_order=keep_order)
             elif provider == "hiro":
                 holder = self._chain.principals.get(key) or HiroPrincipal(key)
                 self._chain.next_block()
@@ -172,7 +178,7 @@ class World:
                 asset.replace(CatenisRow(*row) for row in rows)
                 asset.migrated = aggregate
                 self._assets[key] = asset
-                self._publish(asset)
+                self._publish(asset, keep_order=keep_order)
             else:
                 raise ValueError(f"{key!r} names none of the providers altura, hiro, catenis")
 
@@ -288,7 +294,7 @@ class World:
     def _holder(self, principal: str) -> HiroPrincipal:
         return self._chain.principals[_named("hiro", principal)]
 
-    def _publish(self, *ledgers: Ledger) -> None:
+    def _publish(self, *ledgers: Ledger, keep_order: bool = False) -> None:
         """Append a state to each target that looks different now, all with one time."""
         shown = [view for ledger in ledgers for view in ledger.views()]
         self._last = max(datetime.now(UTC), self._last + _TICK)
@@ -298,7 +304,8 @@ class World:
                 before = history[-1]
                 if before.listing == listing and before.aggregate == aggregate:
                     continue
-            history.append(State(self._last, len(history), listing, aggregate))
+            version = history[-1].version if history and keep_order else len(history)
+            history.append(State(self._last, version, listing, aggregate))
 
 
 def _stream(seed: int, provider: str) -> Random:

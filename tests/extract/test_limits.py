@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -24,10 +25,24 @@ def http_date(moment: datetime) -> str:
         (http_date(NOON + timedelta(seconds=90)), 90),
         ("Mon, 04 May 2026 14:00:30 +0200", 30),
         ("Monday, 04-May-26 12:00:30 GMT", 30),
+        ("Mon, 04 May 2026 12:00:30", 30),
+        ("Mon, 04 May 2026 12:00:30 -0000", 30),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float) -> None:
     assert asked_to_wait({"retry-after": value}, NOW) == seconds
+
+
+def test_a_date_without_a_zone_is_gmt_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert asked_to_wait({"retry-after": "Mon, 04 May 2026 12:00:30"}, NOW) == 30
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_date_gone_by_asks_for_no_wait() -> None:

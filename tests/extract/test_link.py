@@ -15,7 +15,7 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import TornWalk
-from pipelines.extract.proof import link
+from pipelines.extract.proof import doubled_rows, link
 from pipelines.providers.hiro import HiroPrincipal, read_page
 from pipelines.providers.provider import Page, Row
 
@@ -88,8 +88,18 @@ def test_the_last_page_may_be_short(quiet: State) -> None:
 # --- a mint between two pages ---------------------------------------------------------------------
 
 
-def test_the_page_below_a_mint_is_asked_for_one_row_lower(quiet: State, minted: State) -> None:
-    assert link(page_of(quiet, 0), page_of(minted, 199)) == 200
+def test_the_page_below_a_mint_is_linked_with_one_row_more_that_is_doubled(
+    quiet: State, minted: State
+) -> None:
+    upper, lower = page_of(quiet, 0), page_of(minted, 199)
+    assert (link(upper, lower), doubled_rows(upper, lower)) == (None, 2)
+
+
+def test_a_page_that_shows_nothing_below_the_shared_row_is_asked_for_where_that_stands(
+    quiet: State,
+) -> None:
+    entered = tuple((*quiet[0][:-1], f"tx {number}") for number in range(LIMIT - 1))
+    assert link(page_of(quiet, 0), page_of((*entered, *quiet), 199)) == 398
 
 
 def test_the_recorded_page_after_the_mint_begins_with_the_shared_row() -> None:
@@ -213,7 +223,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(rows=st.integers(2, 15), limit=st.integers(2, 5), changes=CHANGES, data=st.data())
 def test_a_lower_page_is_only_linked_when_all_below_the_shared_row_is_as_it_was(
     rows: int, limit: int, changes: list[tuple[str, int]], data: st.DataObject
@@ -236,11 +246,12 @@ def test_a_lower_page_is_only_linked_when_all_below_the_shared_row_is_as_it_was(
         accepted = False
     event(f"accepted: {accepted}, changed: {before != after}")
     if accepted:
-        assert after[lower.start :] == before[shared_at:]
+        assert after[lower.start + doubled_rows(upper, lower) - 1 :] == before[shared_at:]
 
 
+@settings(deadline=None)
 @given(rows=st.integers(2, 15), limit=st.integers(2, 5), entered=st.integers(0, 5), data=st.data())
-def test_after_changes_above_the_shared_row_it_is_asked_for_where_it_stands(
+def test_after_changes_above_a_page_without_the_shared_row_is_asked_for_where_that_stands(
     rows: int, limit: int, entered: int, data: st.DataObject
 ) -> None:
     holdings = Holdings(rows)
@@ -252,4 +263,6 @@ def test_after_changes_above_the_shared_row_it_is_asked_for_where_it_stands(
     stands_at = holdings.state.index(upper.rows[-1])
     places = st.just(stands_at) | st.integers(0, len(holdings.state) - 1)
     lower = page_of(holdings.state, data.draw(places, label="lower"), limit)
-    assert link(upper, lower) == (None if lower.start == stands_at else stands_at)
+    place = stands_at - lower.start
+    goes_on = place == 0 or 0 < place < len(lower.rows) - 1
+    assert link(upper, lower) == (None if goes_on else stands_at)

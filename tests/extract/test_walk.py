@@ -81,6 +81,12 @@ def mint(world: World, key: str, serial: int = 0) -> None:
     world.hiro_mint(key, CANDY, f"0x01{2**64 + serial:032x}", f"u{2**64 + serial}")
 
 
+def mint_page(world: World, key: str, number: int = 0) -> None:
+    """As many rows at the top as fit a page of ten."""
+    for serial in range(10):
+        mint(world, key, 10 * number + serial)
+
+
 def after(sandbox: Sandbox, happens: dict[int, Callable[[], object]]) -> None:
     """Let things happen when the n-th request (from 1) has been answered."""
 
@@ -342,8 +348,30 @@ def test_a_mint_during_a_chained_walk_shifts_the_pages_and_does_not_show(
     key = world.add_hiro_principal(28)
     before = truth(world, key).listing
     after(sandbox, {1: lambda: mint(world, key)})
+    walk = walker(key)
+    assert walk.chained(10) == list(before)
+    assert asked_for(sandbox, "hiro") == [0, 9, 18, 27]
+    assert [fetched.page.start for fetched in walk.pages] == [0, 11, 19, 28]
+
+
+def test_more_mints_than_fit_a_page_have_the_next_one_asked_for_again(
+    world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
+) -> None:
+    key = world.add_hiro_principal(28)
+    before = truth(world, key).listing
+    after(sandbox, {1: lambda: mint_page(world, key)})
     assert walker(key).chained(10) == list(before)
-    assert asked_for(sandbox, "hiro") == [0, 9, 10, 19]
+    assert asked_for(sandbox, "hiro") == [0, 9, 19, 28]
+
+
+def test_a_mint_at_every_request_costs_a_chained_walk_no_more_than_a_page(
+    world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
+) -> None:
+    key = world.add_hiro_principal(100)
+    before = truth(world, key).listing
+    sandbox.after_response = lambda exchange, _: mint(world, key, exchange.number)
+    assert walker(key).chained(10) == list(before)
+    assert sandbox.requests["hiro"] <= 1 + 100 // 8
 
 
 @pytest.mark.parametrize("answered", [1, 2, 3])
@@ -449,7 +477,7 @@ def test_a_page_that_moves_at_every_try_is_given_up(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
 ) -> None:
     key = world.add_hiro_principal(28)
-    sandbox.after_response = lambda exchange, _: mint(world, key, exchange.number)
+    sandbox.after_response = lambda exchange, _: mint_page(world, key, exchange.number)
     with pytest.raises(TornWalk, match=f"moved at each of {MAX_SHIFTS} tries"):
         walker(key).chained(10)
     assert sandbox.requests["hiro"] == 2 + MAX_SHIFTS
@@ -461,7 +489,7 @@ def test_a_page_that_moves_as_often_as_it_may_is_still_linked(
     key = world.add_hiro_principal(28)
     before = truth(world, key).listing
     moves = range(1, 1 + MAX_SHIFTS)
-    after(sandbox, {number: lambda n=number: mint(world, key, n) for number in moves})
+    after(sandbox, {number: lambda n=number: mint_page(world, key, n) for number in moves})
     assert walker(key).chained(10) == list(before)
 
 
@@ -682,7 +710,7 @@ def test_a_page_out_of_a_cache_is_torn_where_it_is_asked_for_again(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
 ) -> None:
     key = world.add_hiro_principal(28)
-    after(sandbox, {1: lambda: mint(world, key)})
+    after(sandbox, {1: lambda: mint_page(world, key)})
     with_header(sandbox, 3, "Age", "1")
     with pytest.raises(TornWalk, match="came from a cache"):
         walker(key).chained(10)

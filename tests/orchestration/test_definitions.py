@@ -18,6 +18,7 @@ from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.settings import Settings
 from pipelines.targets import Watch, load_targets
+from pipelines.warehouse.audit import load_rules
 
 SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
 
@@ -53,16 +54,17 @@ def test_there_is_one_asset_job_check_and_schedule_for_each_provider():
         "altura_snapshots",
         "catenis_snapshots",
         "hiro_snapshots",
+        "audit",
     }
     assert {(s.name, s.cron_schedule) for s in repository.schedule_defs} == {
         ("altura_schedule", "* * * * *"),
         ("catenis_schedule", "* * * * *"),
         ("hiro_schedule", "* * * * *"),
+        ("audit_schedule", "43 3 * * *"),
     }
+    checks = {"every_target_published", *(rule.name for rule in load_rules())}
     assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
-        ("altura_item_holders", "every_target_published"),
-        ("catenis_asset_holders", "every_target_published"),
-        ("hiro_nft_holdings", "every_target_published"),
+        (provider.dataset.name, check) for provider in PROVIDERS.values() for check in checks
     }
 
 
@@ -95,7 +97,7 @@ def test_whatever_people_see_has_a_description():
         *(schedule.description for schedule in repository.schedule_defs),
         *(field.description for field in SnapshotConfig.model_fields.values()),
     ]
-    assert len(described) == 8 + 3 + 3 + 3 + 2
+    assert len(described) == 8 + 3 * (1 + len(load_rules())) + 4 + 4 + 2
     assert all(described)
 
 

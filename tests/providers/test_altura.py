@@ -198,7 +198,10 @@ def test_an_address_is_kept_in_lower_case() -> None:
         (b'{"holders": [{"address": "\xff", "balance": 1}], "count": 1}', "utf-8"),
         (b'{"holders": [{"address": "\xff", "name": "\\ud83d"}], "count": 1}', "utf-8"),
         (b'{"holders": [], "count": 0, "x": "\\ud83d", "y": ' + b"[" * 9999, "recursion"),
-        (b'{"holders": [], "count": 0, "x": "\\ud83d", "y": 1e9999999999999999999}', "Invalid"),
+        (
+            b'{"holders": [], "count": 0, "x": "\\ud83d", "y": 1e9999999999999999999}',
+            "out of range",
+        ),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
@@ -309,3 +312,25 @@ def test_the_key_is_sent_where_there_is_one(key: str | None, headers: dict[str, 
     settings = AlturaSettings(_env_file=None, api_key=key)
     outgoing = Outgoing("GET", page_request(ITEM, 0, 100).target, "api.alturanft.com")
     assert auth_headers(settings, outgoing, datetime.now(UTC)) == headers
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"holders": [{"address": "0xa", "balance": 1, "balance": 2}], "count": 1}',
+        b'{"holders": [{"address": "0xa", "balance": 1, "\\u0062alance": 2}], "count": 1}',
+        b'{"holders": [], "count": 1, "count": 0}',
+        b'{"holders": [], "count": 0, "new": {"x": [{"balance": 1, "balance": 1}]}}',
+        b'{"count": 1, "holders": [{"name": "\\ud83d", "balance": 1, "balance": 2}]}',
+    ],
+    ids=["balance", "escaped", "count", "unknown field", "beside a lone surrogate"],
+)
+def test_a_key_that_stands_twice_in_one_object_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedAnswer, match=r"the key '(balance|count)' stands twice"):
+        read(body)
+
+
+def test_a_count_that_no_set_can_have_is_refused_in_few_words() -> None:
+    with pytest.raises(MalformedAnswer, match=r"\$\.count is 1111") as caught:
+        read(b'{"holders": [], "count": ' + b"1" * 4000 + b"}")
+    assert len(str(caught.value)) < 300

@@ -417,3 +417,12 @@ def test_the_key_is_sent_where_there_is_one(key: str | None, headers: dict[str, 
     settings = HiroSettings(_env_file=None, api_key=key)
     outgoing = Outgoing("GET", page_request(TARGET, 0, 200).target, "api.hiro.so")
     assert auth_headers(settings, outgoing, datetime.now(UTC)) == headers
+
+
+def test_a_height_that_no_block_has_is_refused_in_few_words(
+    recorded: Read,
+) -> None:
+    body = json.loads(recorded("hiro/shapes/limit3.http")[2])
+    body["results"][0]["block_height"] = 10**400
+    with pytest.raises(MalformedAnswer, match=r"\[0\]\.block_height is 10+…, which no block has"):
+        read_page(TARGET, body["offset"], body["limit"], json.dumps(body).encode())

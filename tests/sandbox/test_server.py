@@ -2,6 +2,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import requests
@@ -85,6 +86,24 @@ def test_a_hook_can_cut_a_body_short(sandbox: Sandbox, get: Get) -> None:
     sandbox.before_response = lambda _: cut
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         get("hiro", "/extended/v1/status")
+
+
+def test_a_fault_changes_the_answer_of_the_api(sandbox: Sandbox, get: Get) -> None:
+    sandbox.fault = lambda _, answer: replace(answer, status=503)
+    response = get("hiro", "/extended/v1/status")
+    assert response.status_code == 503
+    assert response.json()["status"] == "ready"
+
+
+def test_an_answer_may_be_delivered_in_its_own_way(sandbox: Sandbox, get: Get) -> None:
+    def in_two(connection: socket.socket, head: bytes, body: bytes) -> None:
+        connection.sendall(head)
+        connection.sendall(body)
+
+    sandbox.fault = lambda _, answer: replace(answer, deliver=in_two)
+    response = get("hiro", "/extended/v1/status")
+    assert response.json()["status"] == "ready"
+    assert response.headers["connection"] == "close"
 
 
 def test_the_world_can_change_between_two_pages(world: World, sandbox: Sandbox, get: Get) -> None:

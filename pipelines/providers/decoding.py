@@ -1,0 +1,74 @@
+"""JSON bodies straight into typed structs, strictly: what could be read in two ways is refused."""
+
+import json
+import re
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from pipelines.errors import MalformedAnswer
+from pipelines.providers.provider import excerpt, printable
+
+Body = TypeVar("Body")
+
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def decode(body: bytes, shape: type[Body]) -> Body:
+    """Decode a JSON body straight into `shape`.
+
+    msgspec refuses lone surrogates, which people do put into their names: a body that may hold
+    one takes the slower way through the standard library, which keeps them.
+
+    A number in a field of type `object` is an int or a Decimal, never a float.
+
+    Raises MalformedAnswer with the JSON path for everything that does not fit, and for a key that
+    stands twice in one object: every parser would silently choose one of its values.
+    """
+    try:
+        decoded = msgspec.json.Decoder(shape, float_hook=Decimal).decode(body)
+        json.loads(body.decode(), object_pairs_hook=_refuse_twins, parse_int=len, parse_float=len)
+        return decoded  # noqa: TRY300 - what an else could raise belongs to the same errors
+    except (msgspec.DecodeError, ValueError, RecursionError, ArithmeticError) as error:
+        if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(body):
+            return _decode_with_surrogates(body, shape)
+        raise _undocumented(error, body) from None
+
+
+def _decode_with_surrogates(body: bytes, shape: type[Body]) -> Body:
+    try:
+        loose = json.loads(
+            body.decode(),  # the bytes themselves would be read with surrogates in them
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_once,
+        )
+        return msgspec.convert(loose, type=shape)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise _undocumented(error, body) from None
+
+
+def _undocumented(error: Exception, body: bytes) -> MalformedAnswer:
+    is_range = isinstance(error, ArithmeticError)
+    reason = "a number is out of range" if is_range else printable(str(error), 300)
+    return MalformedAnswer(
+        f"the body is not what the documentation describes: {reason}; it begins {excerpt(body)}"
+    )
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    _refuse_twins(pairs)
+    return dict(pairs)
+
+
+def _refuse_twins(pairs: list[tuple[str, object]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"the key '{printable(name)}' stands twice in one object")
+        seen.add(name)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,174 @@
+"""Every fault that a provider can show, by name: what `python -m pipelines.trials.faults` tries.
+
+`ONCE` faults strike one request, the second of a walk as a rule, so that rows are under way when it
+happens; the others strike for good.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.sandbox.faults import bodies, statuses, wire
+from pipelines.sandbox.faults.schedule import ALWAYS, Fault, When
+from pipelines.trials.faults_scene import HOSTILE, Scene
+
+ALL = ("altura", "hiro", "catenis")
+SECOND = When(first=2, times=1)
+"""One request, when a page was read before it."""
+
+DRIP = 0.05
+"""Seconds between two bytes: far below the read timeout of `HASTY`."""
+
+HASTY = {"read_timeout": 0.3, "total_timeout": 0.4}
+"""Timeouts for what is to run into them; everything else is given time on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault and what it strikes. `prepare` changes the world before the walk; without `fault`
+    that is all. `settings` are the client's while the fault strikes; `reachable`: whether anybody
+    listens at all."""
+
+    name: str
+    fault: Callable[[Scene], Fault] | None
+    when: When = ALWAYS
+    providers: tuple[str, ...] = ALL
+    prepare: Callable[[Scene], None] = Scene.enter
+    settings: dict[str, Any] = field(default_factory=dict)
+    reachable: bool = True
+
+
+def _is(fault: Fault) -> Callable[[Scene], Fault]:
+    return lambda _: fault
+
+
+def _once_and_for_good(name: str, fault: Fault, **settings: Any) -> list[Case]:
+    return [
+        Case(f"{name}, once", _is(fault), SECOND, settings=settings),
+        Case(f"{name}, for good", _is(fault), settings=settings),
+    ]
+
+
+def _wire() -> list[Case]:
+    faults = {
+        "reset before headers": wire.reset_before_headers,
+        "reset after headers": wire.reset_after_headers,
+        "reset in the body": wire.reset_in_body,
+        "gzip that is not": wire.not_gzip(),
+    }
+    slow = {
+        "hang": wire.hang,
+        "hang in the body": wire.hang_in_body,
+        "headers that drip": wire.drip_headers(DRIP),
+        "body that drips": wire.drip_body(DRIP),
+    }
+    return [
+        Case("connection refused", None, reachable=False),
+        *(case for name, fault in faults.items() for case in _once_and_for_good(name, fault)),
+        *(c for name, fault in slow.items() for c in _once_and_for_good(name, fault, **HASTY)),
+        Case("a third of connections reset", _is(wire.reset_in_body), When(share=0.34)),
+        Case("gzip bomb", _is(wire.gzip_bomb)),
+        Case("gzip of nothing for ever", _is(wire.gzip_of_nothing)),
+        Case("body of 1 GiB", _is(wire.huge_body())),
+        Case("body of 1 GiB beside 500, once", _is(wire.huge_body(status=500)), SECOND),
+        Case("bad gzip beside 404", _is(wire.not_gzip(status=404))),
+    ]
+
+
+def _statuses() -> list[Case]:
+    return [
+        *(
+            case
+            for code in (429, 500, 502, 503)
+            for case in _once_and_for_good(str(code), statuses.status(code))
+        ),
+        Case("429, Retry-After in seconds", _is(statuses.too_many(lambda: "1")), SECOND),
+        Case(
+            "429, Retry-After a date",
+            _is(statuses.too_many(lambda: statuses.http_date(1))),
+            SECOND,
+        ),
+        Case(
+            "429, Retry-After a date without zone",
+            _is(statuses.too_many(lambda: statuses.http_date(1, zone=""))),
+            SECOND,
+        ),
+        Case("429, Retry-After nonsense", _is(statuses.too_many(lambda: "soon")), SECOND),
+        Case("429, Retry-After an hour", _is(statuses.too_many(lambda: "3600")), SECOND),
+        *_once_and_for_good("401", statuses.status(401)),
+        *(Case(str(code), _is(statuses.status(code)), SECOND) for code in (403, 404, 410)),
+        Case("redirect to another host", _is(statuses.redirect("http://other.invalid/x"))),
+        Case("HTML with 200", _is(statuses.html), SECOND),
+        Case("error object with 200", _is(statuses.error_with_200), SECOND),
+    ]
+
+
+def _json() -> list[Case]:
+    faults = {
+        "JSON cut off": bodies.cut,
+        "amount of a wrong type": bodies.amount({"is": "an object"}),
+        "total of null": bodies.end(None),
+        "rows missing": bodies.missing("rows"),
+        "total missing": bodies.missing("end"),
+        "key missing": bodies.missing("key"),
+        "amount missing": bodies.missing("amount"),
+        "key twice in an object": bodies.key_twice,
+        "extra fields": bodies.extra,
+        "amount NaN": bodies.amount(bodies.raw("NaN")),
+        "amount Infinity": bodies.amount(bodies.raw("Infinity")),
+        "amount negative": bodies.amount(-1),
+        "amount 10^400": bodies.amount(bodies.raw("1" + "0" * 400)),
+        "amount 1e400": bodies.amount(bodies.raw("1e400")),
+        "amount 1e9999999999999999999": bodies.amount(bodies.raw("1e9999999999999999999")),
+    }
+    return [Case(name, _is(fault), SECOND) for name, fault in faults.items()]
+
+
+def _pages() -> list[Case]:
+    return [
+        *_once_and_for_good("row twice on a page", bodies.row_twice),
+        Case("page capped below what was asked", _is(bodies.capped(7))),
+        *_once_and_for_good("page short by a few", bodies.short(3)),
+        Case("empty page in the middle, once", _is(bodies.no_rows), SECOND),
+        Case("empty pages in the middle, for good", _is(bodies.no_rows), When(start=1)),
+        Case("empty set where there were rows", _is(bodies.nothing_at_all)),
+        Case("page repeated for ever", lambda _: bodies.repeated()),
+        Case("set without an end", _is(bodies.endless)),
+        Case("holder past the end, once", _is(bodies.past_the_end), SECOND),
+        Case("holder past the end, for good", _is(bodies.past_the_end)),
+    ]
+
+
+def _moving() -> list[Case]:
+    kinds: dict[str, Callable[[Scene], Callable[[], None]]] = {
+        "row deleted": lambda scene: scene.leave,
+        "row inserted": lambda scene: scene.enter,
+        "one out, one in": lambda scene: scene.swap,
+    }
+    return [
+        Case(f"{name} {how}", _during(kind), when, settings={"concurrency": 1})
+        for name, kind in kinds.items()
+        for how, when in (("during the walk", SECOND), ("at every request", ALWAYS))
+    ]
+
+
+def _during(kind: Callable[[Scene], Callable[[], None]]) -> Callable[[Scene], Fault]:
+    return lambda scene: scene.during(kind(scene))
+
+
+def _texts() -> list[Case]:
+    return [Case(f"names: {name}", None, prepare=_renamed(text)) for name, text in HOSTILE.items()]
+
+
+def _renamed(text: str) -> Callable[[Scene], None]:
+    return lambda scene: scene.rename(text)
+
+
+CASES: tuple[Case, ...] = (
+    *_wire(),
+    *_statuses(),
+    *_json(),
+    *_pages(),
+    *_moving(),
+    *_texts(),
+)

@@ -1,0 +1,194 @@
+"""One set of a trial that lives: what can happen to it, and when.
+
+Every change is an instant: rows that leave and rows that enter in one change do so together.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from pipelines.sandbox import altura_api, catenis_api, clarity, fakes
+from pipelines.sandbox.states import Aggregate, AlturaRow, CatenisRow, HiroRow, State
+from pipelines.sandbox.world import World
+from pipelines.trials.worlds import TrialWorld
+
+Row = Any
+Rows = tuple[Row, ...]
+_DEPLOYER = "SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV"
+
+
+class LivingSet:
+    """A target of `world` that changes as `kind` says. Not thread-safe."""
+
+    def __init__(self, world: World, kind: TrialWorld, rng: Random) -> None:
+        self.key = _key(kind.provider, rng)
+        self._world = world
+        self._kind = kind
+        self._rng = rng
+        self._chance = rng.choice(kind.chances)
+        self._aggregate = Aggregate(Decimal(5), Decimal(0)) if "aggregate" in kind.changes else None
+        self._away: Rows = ()
+        self._one_is_out = False
+        rows: Rows = ()
+        for _ in range(rng.randint(*kind.rows)):
+            rows = self._with(rows, self._new())
+        self._show(rows)
+        self._events: dict[str, Callable[[], None]] = {
+            "in": lambda: self._show(self._enter(self._rows())),
+            "out": lambda: self._show(self._leave(self._rows())),
+            "swap": lambda: self._show(self._enter(self._leave(self._rows()), 1)),
+            "turn": self._take_turns,
+            "value": lambda: self._show(self._alter(self._rows())),
+            "aggregate": self._migrate,
+            "burst": self._burst,
+            "flip": self._flip,
+            "reorg": self._reorganise,
+        }
+
+    @property
+    def state(self) -> State:
+        state = self._world.state(self.key)
+        if state is None:
+            raise KeyError(self.key)
+        return state
+
+    def maybe_change(self) -> None:
+        """Let something happen, or nothing, by the chance of this set."""
+        if self._rng.random() < self._chance:
+            kinds = self._kind.changes
+            self._happen(self._rng.choices(tuple(kinds), tuple(kinds.values()))[0])
+
+    def _happen(self, event: str) -> None:
+        """An event, or its opposite where the set would leave its size."""
+        held = len(self.state.listing)
+        fewest, most = self._kind.rows
+        if event == "in" and held >= most and not self._kind.grows:
+            event = "out"
+        if event == "out" and held <= fewest:
+            event = "in"
+        self._events[event]()
+
+    def _show(self, rows: Rows) -> None:
+        steady = self._rng.random() < self._kind.keeps_order
+        self._world.set_rows(self.key, rows, self._aggregate, keep_order=steady)
+
+    def _rows(self) -> Rows:
+        """The rows in the order in which the provider shows them now."""
+        if self._kind.provider == "altura":
+            return altura_api.ordered(self.state)
+        if self._kind.provider == "catenis":
+            return catenis_api.ordered(self.state)
+        return self.state.listing
+
+    def _place(self, rows: Rows) -> int:
+        """Where something happens: anywhere, or beside the border of a page."""
+        if not self._kind.at_borders:
+            return self._rng.randrange(len(rows))
+        step = self._kind.page_size - (self._kind.provider == "hiro")
+        border = self._rng.randint(0, len(rows) // step) * step + self._rng.choice((-1, 0, 1))
+        return max(0, min(border, len(rows) - 1))
+
+    def _enter(self, rows: Rows, count: int = 0) -> Rows:
+        """`count` rows more (0: one or two); some left before, and come as another holding."""
+        for _ in range(count or self._rng.choice((1, 1, 2))):
+            known = {row[0:2] if self._kind.provider == "hiro" else row[0] for row in rows}
+            back = self._again(self._rng.choice(self._away)) if self._away else None
+            name = back and (back[0:2] if self._kind.provider == "hiro" else back[0])
+            usable = back is not None and name not in known and self._rng.random() < 0.5
+            rows = self._with(rows, back if usable else self._new())
+        return rows
+
+    def _leave(self, rows: Rows) -> Rows:
+        place = self._place(rows)
+        self._away = (*self._away[-5:], rows[place])
+        return rows[:place] + rows[place + 1 :]
+
+    def _alter(self, rows: Rows) -> Rows:
+        """Another balance; of a Hiro holding, a transfer to its holder itself: a new one on top."""
+        place = self._place(rows)
+        rest = rows[:place], rows[place + 1 :]
+        changed = self._again(rows[place])
+        if self._kind.provider == "hiro":
+            return self._with(rest[0] + rest[1], changed)
+        return (*rest[0], changed, *rest[1])
+
+    def _with(self, rows: Rows, row: Row) -> Rows:
+        return (row, *rows) if self._kind.provider == "hiro" else (*rows, row)
+
+    def _new(self) -> Row:
+        rng = self._rng
+        if self._kind.provider == "altura":
+            return AlturaRow(fakes.wallet(rng), self._amount(), fakes.person(rng), None, None)
+        if self._kind.provider == "catenis":
+            return CatenisRow(fakes.device_id(rng), Decimal(self._amount()), Decimal(0), None, None)
+        value = clarity.uint128(rng.getrandbits(100))
+        return self._again(HiroRow(f"{_DEPLOYER}.Candy::candy", value.hex, value.repr, 0, ""))
+
+    def _again(self, row: Row) -> Row:
+        """The row as it looks when it is taken up or changed now: never as it was before."""
+        if isinstance(row, HiroRow):
+            height = self._world.tip.height + 1
+            return row._replace(block_height=height, tx_id=fakes.transaction(self._rng))
+        if isinstance(row, AlturaRow):
+            return row._replace(balance=self._amount())
+        return row._replace(total=Decimal(self._amount()), unconfirmed=Decimal(0))
+
+    def _amount(self) -> int:
+        """Small enough for ties in the leading digits, never the same twice."""
+        return self._rng.choice((1, 2, 3)) << 64 | self._rng.getrandbits(64)
+
+    def _take_turns(self) -> None:
+        """A row leaves, and the next time one enters."""
+        rows = self._rows()
+        self._show(self._enter(rows, 1) if self._one_is_out else self._leave(rows))
+        self._one_is_out = not self._one_is_out
+
+    def _migrate(self) -> None:
+        rows = self._leave(self._rows())
+        self._aggregate = Aggregate(Decimal(self._amount()), Decimal(0))
+        self._show(rows if len(rows) >= self._kind.rows[0] else self._enter(rows))
+
+    def _burst(self) -> None:
+        for _ in range(self._rng.randint(5, 12)):
+            self._happen(self._rng.choice(("in", "out", "swap")))
+
+    def _flip(self) -> None:
+        """There and back between two states; on a chain, what comes back is a new holding."""
+        states = self._world.states(self.key)
+        if self._kind.provider != "hiro":
+            rows = states[-2].listing if len(states) > 1 else self._several_others(self._rows())
+            self._show(rows)
+            return
+        rows, back = self._rows(), self._away
+        if back:
+            self._away = ()
+            for row in back:
+                rows = self._with(rows, self._again(row))
+        else:
+            for _ in range(3):
+                rows = self._leave(rows)
+        self._show(rows)
+
+    def _several_others(self, rows: Sequence[Row]) -> Rows:
+        others = tuple(rows)
+        for _ in range(4):
+            others = self._enter(self._leave(others), 1)
+        return others
+
+    def _reorganise(self) -> None:
+        """The newest one to three blocks never were; a block with something else is there."""
+        states = self._world.states(self.key)
+        base = states[max(0, len(states) - 1 - self._rng.randint(1, 3))].listing
+        change = self._rng.choice((self._enter, self._leave, lambda rows: rows))
+        rows = change(base)
+        fewest, most = self._kind.rows
+        self._show(rows if fewest <= len(rows) <= most else base)
+
+
+def _key(provider: str, rng: Random) -> str:
+    if provider == "altura":
+        return f"altura:{fakes.wallet(rng)}/{rng.randrange(1000)}"
+    if provider == "hiro":
+        return f"hiro:{fakes.stacks_address(rng)}"
+    return f"catenis:{fakes.asset_id(rng)}"

@@ -1,0 +1,42 @@
+"""The usual test, for comparison: one walk forward, accepted when rows = total.
+
+Catenis gives no total: there the walk is accepted when it came to the end and no key stood twice.
+It is what the proofs are measured against, so it uses nothing of the code that it is compared with
+but the request and the reading of a page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelines.extract.walk import Fetched
+from pipelines.providers.provider import Aggregate, Dataset, Row
+
+MOST_PAGES = 100
+
+
+@dataclass(frozen=True)
+class NaiveSnapshot:
+    rows: tuple[Row, ...]
+    aggregate: Aggregate | None
+    began: float
+    ended: float
+
+
+def walk_naively(
+    fetch: Callable[[int, int], Fetched], dataset: Dataset, page_size: int
+) -> NaiveSnapshot | None:
+    """All pages in order; None where the test does not accept them."""
+    rows: list[Row] = []
+    first = fetched = fetch(0, page_size)
+    for number in range(1, MOST_PAGES):
+        rows += fetched.page.rows
+        if fetched.page.last or not fetched.page.rows:
+            break
+        fetched = fetch(number * page_size, page_size)
+    places = [dataset.column_names.index(name) for name in dataset.key]
+    distinct = len({tuple(row[place] for place in places) for row in rows})
+    total = fetched.page.total
+    if distinct != (len(rows) if total is None else total):
+        return None
+    aggregate = fetched.page.aggregate
+    return NaiveSnapshot(tuple(rows), aggregate, first.asked_at, fetched.answered_at)

@@ -1,0 +1,304 @@
+"""Walks over one target until one of them is proven: walk, stage, judge, walk again.
+
+What a walk reads goes to a desk, which keeps two walks beside each other and compares them. The
+desk of a run is Postgres (snapshots.py); the one of a trial of proofs is this process's memory, so
+that what is put to trial is this code and no copy of it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from pipelines.errors import TornWalk
+from pipelines.extract import proof
+from pipelines.extract.http import Client
+from pipelines.extract.proof import Claim, Collect
+from pipelines.extract.walk import Fetched, Fetcher, PageCapped, backward, chained, forward
+from pipelines.providers.provider import Aggregate, Page, Proof, Row, Target
+from pipelines.warehouse.load import Accepted
+from pipelines.warehouse.postgres import DatabaseClock
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a target is: rows read of `total` (None: not told), in which walk."""
+
+    target: Target
+    walk: int
+    pages: int
+    rows: int
+    total: int | None
+
+    def __str__(self) -> str:
+        of_total = f" of {self.total:,}" if self.total is not None else ""
+        return (
+            f"{self.target.name}: walk {self.walk}, page {self.pages}, {self.rows:,}{of_total} rows"
+        )
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Stage(Protocol):
+    """Where one walk's rows wait: cleared, then written page by page, then finished.
+
+    `finish` gets the number of rows that were written and raises TornWalk where a key stands twice.
+    """
+
+    cut_attributes: int
+
+    def clear(self) -> None: ...
+    def write(self, rows: Iterable[Row]) -> None: ...
+    def finish(self, rows: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class PublishedCollect:
+    """What is known of the last published walk beside its rows."""
+
+    snapshot_id: int
+    rows: int
+    page_size: int
+    aggregate: Aggregate | None
+
+
+class Desk(Protocol):
+    """Where a target's walks are kept and compared.
+
+    `same` tells whether both stages hold the same rows, in whatever order; `same_as_published`,
+    whether one holds exactly what is `published`; `clock` reads the clock that snapshots go by.
+    """
+
+    @property
+    def stagings(self) -> Sequence[Stage]: ...
+    @property
+    def published(self) -> PublishedCollect | None: ...
+    def same(self) -> bool: ...
+    def same_as_published(self, place: int) -> bool: ...
+    def clock(self, before: DatabaseClock | None = None) -> DatabaseClock: ...
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A collect with its claim; its rows are in the desk's stage number `place`.
+
+    `began` is when the first request went out on which the claim rests; `first_collect` is set
+    where a published snapshot served as the first of two collects.
+    """
+
+    claim: Claim
+    collect: Collect
+    place: int
+    began: float
+    first_collect: int | None = None
+
+
+class Walks:
+    """The walks of one target for one run, until one is proven."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        client: Client,
+        target: Target,
+        on_progress: OnProgress = lambda _: None,
+    ) -> None:
+        self._desk = desk
+        self._client = client
+        self._target = target
+        self._on_progress = on_progress
+        self._fetch = Fetcher(client, target)
+        self._clock = desk.clock()
+        self._chain = Proof.CHAINED in client.provider.proofs
+        self._largest_page = min(client.settings.page_size, client.provider.max_page_size)
+        self._page_size = self._first_page_size()
+        self._began: float | None = None
+        self._longest = 1
+        self.walks = self.pages = 0
+
+    @property
+    def requests(self) -> int:
+        """What all walks together have cost so far, repeated requests included."""
+        return self._fetch.requests
+
+    def until_proven(self) -> Proven:
+        """Walk until a walk is proven. Raises TornWalk when the bounded number of them is not."""
+        previous: Collect | None = None
+        why = ""
+        while self._may_walk():
+            place = self.walks % 2
+            self.walks += 1
+            try:
+                collect = self._collect(place, previous)
+                proven = self._judge(collect, place, previous)
+            except PageCapped as capped:
+                logger.warning("%s: %s, beginning again with it", self._target.name, capped)
+                self._largest_page = capped.limit
+                self._page_size = self._first_page_size()
+                self.walks, previous = self.walks - 1, None
+            except TornWalk as torn:
+                why, previous = str(torn), None
+                self._page_size = self._first_page_size()
+                logger.info("%s: walk %d is torn: %s", self._target.name, self.walks, torn)
+            else:
+                if proven:
+                    return proven
+                why, previous = "two walks in a row gave different rows", collect
+                self._page_size = self._another_page_size(self._page_size)
+        prefix = self._client.provider.name.upper()
+        raise TornWalk(
+            f"no state could be proven in {self.walks} walks ({self.pages} pages); the last:"
+            f" {why}. If it happens at every tick, the set changes faster than it can be read:"
+            f" raise {prefix}_REQUESTS_PER_MINUTE or {prefix}_MAX_WALKS",
+            where=self._target.name,
+        )
+
+    def _may_walk(self) -> bool:
+        """Whether fewer requests were made than `max_walks` whole walks take: most torn walks end
+        early, and cost little."""
+        most = self._client.settings.max_walks
+        return self.walks < most or self._fetch.requests < most * self._longest
+
+    def accepted(self, proven: Proven) -> Accepted:
+        """The row of `snapshot` that belongs to a proven walk, in the desk's time."""
+        collect = proven.collect
+        clock = self._desk.clock(self._clock)
+        began = collect.began if self._began is None else self._began
+        return Accepted(
+            started_at=clock.earliest(proven.began),
+            snapshot_at=clock.earliest(proven.claim.at),
+            snapshot_until=clock.latest(proven.claim.until),
+            finished_at=clock.latest(collect.ended),
+            proof=proven.claim.proof,
+            rows=collect.rows,
+            migrated_amount=collect.aggregate.total if collect.aggregate else None,
+            migrated_unconfirmed=collect.aggregate.unconfirmed if collect.aggregate else None,
+            cut_attributes=self._desk.stagings[proven.place].cut_attributes,
+            walks=self.walks,
+            pages=self.pages,
+            requests=self._fetch.requests,
+            seconds=round(Decimal(collect.ended - began), 3),
+            page_size=collect.page_size,
+            first_tip=collect.first_tip,
+            last_tip=collect.last_tip,
+        )
+
+    def _first_page_size(self) -> int:
+        """Another size than the last published walk's, which may serve as the first collect."""
+        last = self._desk.published
+        if not self._chain and last and last.page_size == self._largest_page:
+            return self._another_page_size(self._largest_page)
+        return self._largest_page
+
+    def _another_page_size(self, size: int) -> int:
+        """A size whose pages begin elsewhere: no page that a cache kept can fit in its place.
+
+        Four sizes take turns, from the largest down to 13/16 of it.
+        """
+        sizes = [max(1, self._largest_page * part // 16) for part in (16, 15, 14, 13)]
+        return next((smaller for smaller in sizes if smaller < size), self._largest_page)
+
+    def _collect(self, place: int, previous: Collect | None) -> Collect:
+        staging = self._desk.stagings[place]
+        staging.clear()
+        if self._chain:
+            window = self._client.settings.concurrency
+            pages = chained(self._fetch, self._page_size, self._client.ahead, window)
+        elif rows := self._rows_to_confirm(previous):
+            pages = backward(self._fetch, self._page_size, rows)
+        else:
+            pages = forward(
+                self._fetch,
+                self._page_size,
+                may_be_capped=self._client.provider.caps_pages_silently,
+            )
+        collect = self._stage(pages, staging)
+        staging.finish(collect.rows)
+        return collect
+
+    def _rows_to_confirm(self, previous: Collect | None) -> int:
+        """How many rows the collect has that this walk is compared with; 0 for a walk forward.
+
+        Where totals are told, a first walk goes forward, as only that finds a silent cap on pages.
+        Where they are not, the size of the set shows on its last page alone: what was published can
+        be confirmed only by a walk that begins there. It is tried once; the set may have grown.
+        """
+        if previous:
+            return previous.rows
+        last = self._desk.published
+        if not last or self.walks > 1 or self._client.provider.caps_pages_silently:
+            return 0
+        return last.rows if last.rows > self._page_size else 0
+
+    def _stage(self, pages: Iterator[Fetched], staging: Stage) -> Collect:
+        """Write pages to staging as they come, noting what the proof needs of them."""
+        first = top = None
+        rows = count = 0
+        aggregate = None
+        for fetched in pages:
+            first = first or fetched
+            if self._began is None:
+                self._began = fetched.asked_at
+            if fetched.page.start == 0:
+                top = fetched
+            staging.write(fetched.page.rows)
+            rows += len(fetched.page.rows)
+            count += 1
+            self.pages += 1
+            whole = -(-(fetched.page.total or 0) // self._page_size)
+            self._longest = max(self._longest, whole, count)
+            aggregate = fetched.page.aggregate or aggregate
+            self._on_progress(Progress(self._target, self.walks, count, rows, fetched.page.total))
+        if first is None or top is None:
+            raise TornWalk("the walk ended without a page at position 0")
+        return Collect(
+            rows=rows,
+            pages=count,
+            page_size=self._page_size,
+            began=first.asked_at,
+            ended=time.monotonic(),
+            first_answered_at=first.answered_at,
+            first_size=_size_shown(first.page),
+            top_asked_at=top.asked_at,
+            top_answered_at=top.answered_at,
+            top_total=top.page.total,
+            first_tip=first.tip,
+            last_tip=fetched.tip,
+            aggregate=aggregate,
+        )
+
+    def _judge(self, collect: Collect, place: int, previous: Collect | None) -> Proven | None:
+        """The cheapest proof that fits; None where another collect has to be compared with this."""
+        if collect.pages == 1:
+            return Proven(proof.claim_one_page(collect), collect, place, collect.began)
+        if self._chain:
+            return Proven(proof.claim_chained(collect), collect, place, collect.began)
+        if previous:
+            if not self._desk.same():
+                return None
+            claim = proof.claim_same_twice(previous, collect)
+            return Proven(claim, collect, place, previous.began)
+        last = self._desk.published
+        if last and self._is_published(collect, last, place):
+            claim = proof.claim_same_as_published(collect)
+            return Proven(claim, collect, place, collect.began, last.snapshot_id)
+        return None
+
+    def _is_published(self, collect: Collect, last: PublishedCollect, place: int) -> bool:
+        return (
+            collect.page_size != last.page_size
+            and collect.aggregate == last.aggregate
+            and self._desk.same_as_published(place)
+        )
+
+
+def _size_shown(page: Page) -> int | None:
+    """The size of the set as one page shows it, by its total or by being the last one."""
+    if page.total is None and page.last and (page.rows or page.start == 0):
+        return page.start + len(page.rows)
+    return page.total

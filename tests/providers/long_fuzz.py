@@ -1,0 +1,21 @@
+"""A longer and ever different run of test_fuzz.py, which else repeats itself and takes seconds:
+
+python -m pytest -n0 -p tests.providers.long_fuzz tests/providers/test_fuzz.py
+"""
+
+import random
+
+from hypothesis import HealthCheck, settings
+
+NAME = "long"
+SEED = random.SystemRandom().randrange(2**32)
+
+settings.register_profile(
+    NAME,
+    max_examples=20_000,
+    derandomize=False,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(NAME)

@@ -1,0 +1,57 @@
+"""The trials in small: hundreds of walks, and the proof that a trial can fail."""
+
+import json
+
+import pytest
+
+from pipelines.trials.__main__ import main
+from pipelines.trials.run import run_share
+from pipelines.trials.worlds import BY_NAME, WORLDS
+
+IN_SMALL = (
+    "hiro-mixed",
+    "hiro-parallel",
+    "hiro-busy",
+    "hiro-tiny",
+    "hiro-replicas",
+    "altura-mixed",
+    "altura-borders",
+    "altura-honest-cache",
+    "catenis-mixed",
+    "catenis-balanced",
+    "catenis-tiny",
+)
+
+
+@pytest.mark.parametrize("name", IN_SMALL)
+def test_no_accepted_snapshot_was_never_true(name: str) -> None:
+    kind = BY_NAME[name]
+    tally = run_share(name, "small", 60)
+    assert kind.promises
+    assert tally.accepted[kind.proof] >= 60
+    assert tally.wrong.total() == 0
+
+
+def test_the_usual_test_accepts_what_was_never_true() -> None:
+    tally = run_share("hiro-replicas", "naive", 5)
+    assert tally.naive_accepted > tally.naive_wrong > 0
+
+
+def test_a_snapshot_that_lost_a_row_fails_the_trial(
+    capsys: pytest.CaptureFixture[str], tmp_path
+) -> None:
+    report = tmp_path / "trial.json"
+    asked = ["--world", "hiro-replicas", "--walks", "5", "--processes", "1"]
+    assert main([*asked, "--spoil", "--json", str(report)]) == 1
+    assert "hiro-replicas: 1 of 5 snapshots by chained were never true" in capsys.readouterr().out
+    [world] = json.loads(report.read_text())
+    assert world["proofs"]["chained"]["wrong"] == 1
+    assert main(asked) == 0
+    assert "FAILED" not in capsys.readouterr().out
+
+
+def test_every_world_is_named_for_its_provider_and_tells_what_it_is() -> None:
+    assert len(BY_NAME) == len(WORLDS)
+    for world in WORLDS:
+        assert world.name.startswith(f"{world.provider}-")
+        assert world.about
