@@ -36,7 +36,6 @@ from pipelines.warehouse.embedded import throwaway
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
 
-
 # A machine that is busy with something else is no failure.
 hypothesis.settings.register_profile("holdfast", deadline=None)
 hypothesis.settings.load_profile("holdfast")

@@ -305,14 +305,11 @@ class TestVersions:
         with pytest.raises(EmbeddedPostgresError, match=f"{tmp_path}.*HOLDFAST_POSTGRES_BIN"):
             embedded.start(home, binaries=tmp_path)
 
-    def test_the_variable_names_the_programs(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_setting_names_the_programs(self, tmp_path: Path) -> None:
         real = embedded.find_binaries(None)
         for program in ("postgres", "initdb"):
             (tmp_path / program).symlink_to(real / program)
-        monkeypatch.setenv("HOLDFAST_POSTGRES_BIN", str(tmp_path))
-        assert embedded.find_binaries(None) == tmp_path
+        assert embedded.find_binaries(tmp_path) == tmp_path
         assert embedded.find_binaries(real) == real
 
 
