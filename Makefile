@@ -51,8 +51,8 @@ down: ## stop what make up runs, also the demo's, and both Postgres servers
 test: $(INSTALLED) ## the whole test suite, on a Postgres of its own (or on DATABASE_URL)
 	@$(BIN)/python -m pytest
 
-trial: $(INSTALLED) ## the proofs against worlds that change while they are read (about an hour)
-	@$(BIN)/python -m pipelines.trials
+trial: $(INSTALLED) ## the proofs in worlds that change under them; WALKS=500 for a quick one
+	@$(BIN)/python -m pipelines.trials $(if $(WALKS),--walks $(WALKS))
 
 faults: $(INSTALLED) ## every fault that a provider can show, and what becomes of it (2 minutes)
 	@$(BIN)/python -m pipelines.trials.faults

@@ -6,7 +6,7 @@ has a sandbox and a client of its own, and a new set every `STRETCH` snapshots.
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from multiprocessing import get_context
@@ -147,7 +147,7 @@ def run_share(name: str, seed: str, wanted: int, *, spoil: bool = False) -> Tall
 
 
 def run_trials(
-    kinds: Sequence[TrialWorld], walks: int, seed: int, processes: int, *, spoil: bool = False
+    walks_of: Mapping[TrialWorld, int], seed: int, processes: int, *, spoil: bool = False
 ) -> Iterator[tuple[TrialWorld, Tally]]:
     """Run all worlds, yielding each share as it is done, in any order."""
     with ProcessPoolExecutor(
@@ -161,7 +161,7 @@ def run_trials(
                 min(SHARE, walks - begin),
                 spoil=spoil and begin == 0,
             ): kind
-            for kind in kinds
+            for kind, walks in walks_of.items()
             for begin in range(0, walks, SHARE)
         }
         try:

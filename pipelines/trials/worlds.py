@@ -30,7 +30,7 @@ class Cache:
     honest: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrialWorld:
     """How a set lives while it is read, and what stands between it and the reader.
 

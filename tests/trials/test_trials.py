@@ -33,7 +33,8 @@ def test_no_accepted_snapshot_was_never_true(name: str) -> None:
 
 
 def test_the_usual_test_accepts_what_was_never_true() -> None:
-    tally = run_share("hiro-replicas", "naive", 5)
+    # Half of what it accepts in this world: never to be wrong in some eighty is no chance.
+    tally = run_share("hiro-replicas", "naive", 200)
     assert tally.naive_accepted > tally.naive_wrong > 0
 
 
