@@ -60,7 +60,7 @@ def _print_table(findings: list[Finding]) -> None:
     for finding in findings:
         found = counts.setdefault(finding.rule.name, dict.fromkeys(datasets))
         found[finding.dataset] = finding.count or "ok"
-    rows = [[name, *found.values()] for name, found in counts.items()]
+    rows = [[name.replace("_", " "), *found.values()] for name, found in counts.items()]
     out.print(rows_table(["rule", *datasets], rows, "What was found broken, rule by rule"))
 
 

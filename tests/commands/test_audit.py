@@ -31,6 +31,11 @@ def test_a_whole_history_is_told_to_be_whole(holdfast, environment):
     assert f"Nothing is wrong: {CHECKS} checks" in done.stderr
 
 
+def test_the_rules_are_named_in_full(holdfast, environment):
+    told = " ".join(holdfast("audit", **environment).stdout.split())
+    assert [rule.name for rule in load_rules() if rule.name.replace("_", " ") not in told] == []
+
+
 def test_what_is_found_is_told_with_its_rule_and_what_to_do_and_the_exit_code_is_1(
     holdfast, damaged
 ):
