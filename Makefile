@@ -7,6 +7,9 @@ INSTALLED := $(VENV)/.installed
 # Run from the folder that make is in: a moved or copied .venv still names the one it was made in.
 HOLDFAST := $(BIN)/python -m pipelines.cli
 
+PEERS_VENV := benchmarks/.venv
+PEERS := $(PEERS_VENV)/.installed
+
 # A .venv that came along when the folder was moved or copied is made anew.
 ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)
@@ -14,7 +17,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test trial faults lint format constraints docs clean
+.PHONY: help install demo up down test trial faults bench bench-quick lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -57,6 +60,20 @@ trial: $(INSTALLED) ## the proofs in worlds that change under them; WALKS=500 fo
 faults: $(INSTALLED) ## every fault that a provider can show, and what becomes of it (2 minutes)
 	@$(BIN)/python -m pipelines.trials.faults
 
+bench: $(INSTALLED) $(PEERS) ## Holdfast beside dlt and beside the floors, everything (about an hour)
+	@$(BIN)/python -m benchmarks
+
+bench-quick: $(INSTALLED) $(PEERS) ## the same, small (5 minutes)
+	@$(BIN)/python -m benchmarks --quick
+
+# The peers live in a virtual environment of their own: the project depends on none of them.
+$(PEERS): $(INSTALLED) benchmarks/constraints.txt
+	@echo "Installing the benchmark's peers into $(PEERS_VENV) (once) ..."
+	@$(PYTHON) -m venv --clear $(PEERS_VENV)
+	@$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement benchmarks/constraints.txt
+	@touch $@
+
 lint: $(INSTALLED) ## formatting, lint rules and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -79,7 +96,7 @@ docs: $(INSTALLED) ## write docs/configuration.md and .env.example from the sett
 HOME_FOLDER = $${HOLDFAST_HOME:-.holdfast}
 
 clean: down ## stop all; remove .venv, caches and the demo's data, never yours
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist "$(HOME_FOLDER)/demo"
-	@find pipelines tests sql -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf $(VENV) $(PEERS_VENV) benchmarks/.scratch .mypy_cache .pytest_cache .ruff_cache .hypothesis dist "$(HOME_FOLDER)/demo"
+	@find pipelines tests sql benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(HOME_FOLDER)/postgres" ]; then \
 		echo "Your data is kept, in $(HOME_FOLDER)/postgres. To lose it: rm -r $(HOME_FOLDER)"; fi
