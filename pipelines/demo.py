@@ -1,7 +1,8 @@
-"""The demo: the real pipeline on the sandbox's world, round after round, and what changed.
+"""The demo's own home and world, for whatever works on them: its rounds are in `demo_rounds`.
 
 It has a home of its own under the project's, with its own Postgres and Dagster storage, so that
 nothing of it is ever mixed with real targets. The world goes on where the last demo left it.
+Dagster is not imported here: `holdfast --demo status` need not wait seconds for it.
 """
 
 from collections.abc import Iterator
@@ -9,37 +10,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 from pydantic import SecretStr
-from rich.console import Console
 
-from pipelines.analysis.frames import query
-from pipelines.analysis.tables import frame_table, snapshots_table
-from pipelines.orchestration.build import build_definitions
-from pipelines.orchestration.schedules import job_name, partition_range, run_config
 from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
 from pipelines.sandbox.live import Clockwork
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.serving import announced, find_sandbox, only_sandbox
 from pipelines.sandbox.world import ISSUER, World
 from pipelines.settings import Settings
-from pipelines.snapshots import Taken
-from pipelines.targets import WatchList, load_targets
-from pipelines.warehouse.registry import find_published, register_target
 
-ROUNDS = 3
 SECONDS_A_TICK = 3.0
-TICKS_A_ROUND = 4
 TICKS_RELIVED = 2_000
 """At most so many when a world goes on: each takes milliseconds, and more the older the world."""
 REQUESTS_PER_MINUTE = 60_000
 TARGETS = ROOT / "targets.demo.yaml"
-SILENT = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-QUESTION = "select provider, change, count(*) from positions_changes group by 1, 2 order by 1, 2"
 
 
 def demo_settings(settings: Settings) -> Settings:
@@ -108,95 +94,3 @@ def _ticks_lived(home: Path, world: World) -> int:
     reached = kept.read_text().strip() if kept.exists() else ""
     lived = int(reached) - world.tip.height if reached.isdecimal() else 0
     return min(max(0, lived), TICKS_RELIVED)
-
-
-def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool:
-    """Take `rounds` snapshots of every demo target and show them. Returns whether all succeeded."""
-    home = demo_settings(settings).holdfast_home
-    watched = load_targets(TARGETS)
-    with living_sandbox(home) as sandbox:
-        runtime = demo_runtime(settings, sandbox.urls)
-        console.print(f"Sandbox: {len(list(watched.targets()))} targets of three providers on")
-        for name, url in sandbox.urls.items():
-            console.print(f"  {url}  {PROVIDERS[name].title}")
-        with runtime.open_warehouse() as warehouse:
-            console.print(f"Postgres: {warehouse.place}")
-        succeeded = True
-        with dg.DagsterInstance.local_temp(
-            str(_made(home / "dagster")), overrides=SILENT
-        ) as instance:
-            for number in range(1, rounds + 1):
-                sandbox.world.tick(TICKS_A_ROUND)
-                succeeded &= _round(number, watched, runtime, instance, console)
-    _show_changes(runtime, console)
-    _show_next(home, console)
-    return succeeded
-
-
-def _round(
-    number: int,
-    watched: WatchList,
-    runtime: Runtime,
-    instance: dg.DagsterInstance,
-    console: Console,
-) -> bool:
-    definitions = build_definitions(watched, runtime)
-    taken: list[Taken] = []
-    failed: list[str] = []
-    for name, watch in watched.watches.items():
-        with console.status(f"Round {number}: {PROVIDERS[name].title} …"):
-            names = [target.name for target in watch.targets]
-            result = definitions.resolve_job_def(job_name(PROVIDERS[name])).execute_in_process(
-                run_config={**run_config(PROVIDERS[name], names), **QUIET},
-                tags=partition_range(names),
-                instance=instance,
-                raise_on_error=False,
-            )
-        taken += _published(runtime, watch.targets, f"run {result.run_id}")
-        if not result.success:
-            failed += [str(event.message) for event in result.all_events if event.is_failure]
-    console.print(snapshots_table(taken, f"Round {number}: {len(taken)} snapshots published"))
-    for message in failed:
-        console.print(message, style="red", markup=False, highlight=False)
-    return not failed
-
-
-def _published(runtime: Runtime, targets: tuple[Target, ...], run_key: str) -> list[Taken]:
-    with runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
-        taken = []
-        for target in targets:
-            target_id = register_target(connection, target)
-            with connection.begin():
-                snapshot = find_published(connection, target_id, run_key)
-            if snapshot:
-                taken.append(Taken(target, snapshot, repeated=False))
-        return taken
-
-
-def _show_changes(runtime: Runtime, console: Console) -> None:
-    with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
-        latest = query(connection, "movements", each=1)
-        stored = query(connection, "storage")
-    console.print(frame_table(latest, "Who entered and who left: the latest of each (UTC)"))
-    console.print(frame_table(stored, "What the history costs: what changed, not what exists"))
-
-
-def _show_next(home: Path, console: Console) -> None:
-    command = ".venv/bin/holdfast --demo"
-    console.print("Three things to try next", style="bold")
-    lines = [
-        f"  How each target is:  {command} status",
-        f"  Who lost some:       {command} changes --change decreased",
-        f"  Ask in SQL:          {command} postgres psql -c '{QUESTION}'",
-        "",
-        "The same on a schedule, with Dagster's pages to look at: make up DEMO=1",
-        f"The demo's Postgres still runs; its data is in {home}.",
-        f"Stop it with: make down, or {command} down",
-    ]
-    for line in lines:  # one line each, however narrow the terminal: they are there to be copied
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -7,6 +7,7 @@ one that starts for the session and dies with it.
 
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,10 +36,34 @@ from pipelines.snapshots import take_snapshot
 from pipelines.warehouse.embedded import throwaway
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
+from tests.warm.processes import WarmPython
+
+# Else each process that a test starts would compile the package anew, 0.2 s every time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A machine that is busy with something else is no failure.
 hypothesis.settings.register_profile("holdfast", deadline=None)
 hypothesis.settings.load_profile("holdfast")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `--numprocesses=auto`: half as many again as processors, since a test of processes and
+    servers waits a third of its time."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
+LIBRARIES = (
+    "import pandas, pydantic_settings.main, rich.progress\n"
+    "import pipelines.cli, pipelines.demo_rounds"
+)
+"""What brings in every library that a command may import, also late."""
+
+
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[WarmPython]:
+    with WarmPython(LIBRARIES) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

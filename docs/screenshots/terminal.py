@@ -13,7 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from pipelines.demo import demo_settings, run_demo
+from pipelines.demo import demo_settings
+from pipelines.demo_rounds import run_demo
 from pipelines.settings import Settings
 from pipelines.warehouse import embedded
 

@@ -46,7 +46,7 @@ def demo(
 
     Uses a Postgres and a sandbox of its own; needs nothing and touches none of your data.
     """
-    from pipelines.demo import run_demo  # noqa: PLC0415 - Dagster takes seconds to import
+    from pipelines.demo_rounds import run_demo  # noqa: PLC0415 - Dagster takes seconds to import
 
     leave_on_interrupt(
         "Interrupted. What was published stays, nothing is half done. The demo's Postgres may still"

@@ -87,7 +87,7 @@ def snapshot(
 def _runtime(context: typer.Context) -> Runtime:
     if not context.obj.demo:
         return Runtime.from_environment()
-    from pipelines.demo import serving_runtime  # noqa: PLC0415 - Dagster takes seconds to import
+    from pipelines.demo import serving_runtime  # noqa: PLC0415 - nobody else needs the sandbox
 
     return serving_runtime(load_settings())
 

@@ -52,7 +52,7 @@ def settings_of(context: typer.Context) -> Settings:
     """The environment's settings, or the demo's."""
     settings = load_settings()
     if context.obj.demo:
-        from pipelines.demo import demo_settings  # noqa: PLC0415 - Dagster takes seconds to import
+        from pipelines.demo import demo_settings  # noqa: PLC0415 - nobody else needs the sandbox
 
         return demo_settings(settings)
     return settings

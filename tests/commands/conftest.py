@@ -1,40 +1,45 @@
-"""`holdfast …` as a person or a cron job runs it: in a process and an environment of its own."""
+"""`holdfast …` as a person or a cron job runs it: in a process and an environment of its own.
+
+The process is a warm one, which saves the imports of its libraries; `COMMAND` starts a cold one.
+"""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from pipelines.sandbox.server import ISSUER_SECRET
 from pipelines.sandbox.world import ISSUER, World
+from tests.warm.processes import WarmPython
 
 SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
 ALL_SETTINGS = (*SETTINGS, "NO_COLOR", "MAKE", "MFLAGS")
 """Beginnings of what may be set around the tests and would change what a command does or says."""
 
-COMMAND = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+CODE = "from pipelines.cli import main; main()"
+COMMAND = [sys.executable, "-c", CODE]
 
 Holdfast = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def clean_environment(tmp_path):
+def clean_around(home: Path) -> dict[str, str]:
     """The environment without any setting of Holdfast's, and with a home of the test's own."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ALL_SETTINGS)}
-    return clean | {"HOLDFAST_HOME": str(tmp_path), "COLUMNS": "120"}
+    return clean | {"HOLDFAST_HOME": str(home), "COLUMNS": "120"}
 
 
-@pytest.fixture
-def holdfast(clean_environment) -> Holdfast:
-    """holdfast("status", DATABASE_URL=…) → the finished process; nothing else is set."""
+def holdfast_in(surrounding: dict[str, str], warm_python: WarmPython) -> Holdfast:
+    """holdfast("status", DATABASE_URL=…) → the finished process. `typed`: what is typed in."""
 
-    def run(*arguments, **environment):
+    def run(*arguments, typed: str | None = None, **environment):
         return subprocess.run(
-            [*COMMAND, *arguments],
-            env=clean_environment | environment,
+            [*warm_python.command(CODE), *arguments],
+            env=surrounding | environment,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=300,
@@ -45,8 +50,18 @@ def holdfast(clean_environment) -> Holdfast:
 
 
 @pytest.fixture
+def clean_environment(tmp_path):
+    return clean_around(tmp_path)
+
+
+@pytest.fixture
+def holdfast(clean_environment, warm_python: WarmPython) -> Holdfast:
+    return holdfast_in(clean_environment, warm_python)
+
+
+@pytest.fixture
 def start_holdfast(clean_environment):
-    """As `holdfast`, but running; ended with the test."""
+    """As `holdfast`, but cold, and running; ended with the test."""
     with ExitStack() as stack:
 
         def start(*arguments, **environment):

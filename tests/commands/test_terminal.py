@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app, flags_first, refuse_foreign
 from pipelines.errors import ConfigurationError
-from tests.commands.conftest import COMMAND
+from tests.commands.conftest import CODE, COMMAND
 
 
 def test_it_tells_its_version(holdfast):
@@ -71,12 +71,10 @@ def test_flags_of_holdfast_itself_may_stand_after_the_command(written, understoo
     assert flags_first(written) == understood
 
 
-def run_on_a_terminal(arguments, environment):
+def run_on_a_terminal(command, environment):
     """What a command writes to a terminal."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *arguments], env=environment, stdout=theirs, stderr=theirs, stdin=theirs
-    )
+    process = subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs, stdin=theirs)
     os.close(theirs)
     written = b""
     while True:
@@ -92,18 +90,21 @@ def run_on_a_terminal(arguments, environment):
     return written.decode()
 
 
-def test_a_terminal_gets_colours_unless_no_color_is_set(clean_environment, environment):
+def test_a_terminal_gets_colours_unless_no_color_is_set(
+    clean_environment, environment, warm_python
+):
     surrounding = clean_environment | environment | {"TERM": "xterm-256color"}
-    coloured = run_on_a_terminal(["snapshot", "nobody"], surrounding)
+    command = [*warm_python.command(CODE), "snapshot", "nobody"]
+    coloured = run_on_a_terminal(command, surrounding)
     assert "\x1b[31m" in coloured
-    plain = run_on_a_terminal(["snapshot", "nobody"], surrounding | {"NO_COLOR": "1"})
+    plain = run_on_a_terminal(command, surrounding | {"NO_COLOR": "1"})
     assert "has no target 'nobody'" in plain
     assert "\x1b[3" not in plain
 
 
 def test_a_terminal_shows_bars_and_they_are_gone_in_the_end(clean_environment, environment):
     surrounding = clean_environment | environment | {"TERM": "xterm-256color"}
-    written = run_on_a_terminal(["snapshot"], surrounding)
+    written = run_on_a_terminal([*COMMAND, "snapshot"], surrounding)
     assert "The vault" in written
     assert "rows/s" in written
     assert "\x1b[?25h" in written  # the cursor is back
@@ -149,7 +150,7 @@ def test_completion_offers_nothing_where_the_list_has_mistakes(holdfast, tmp_pat
     assert done == []
 
 
-def test_what_a_server_sent_can_not_move_the_cursor_through_the_log(clean_environment):
+def test_what_a_server_sent_can_not_move_the_cursor_through_the_log(clean_environment, holdfast):
     """A title for the terminal, in the status line of an answer that is logged at each retry."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_answer_nonsense, args=[listener], daemon=True)
@@ -161,11 +162,11 @@ def test_what_a_server_sent_can_not_move_the_cursor_through_the_log(clean_enviro
             "HIRO_REQUESTS_PER_MINUTE": "6000",
             "DATABASE_URL": "",
         }
-        arguments = ["snapshot", "--provider", "hiro"]
+        command = [*COMMAND, "snapshot", "--provider", "hiro"]
         try:
-            written = run_on_a_terminal(arguments, clean_environment | settings | {"TERM": "xterm"})
+            written = run_on_a_terminal(command, clean_environment | settings | {"TERM": "xterm"})
         finally:
-            subprocess.run([*COMMAND, "postgres", "stop"], env=clean_environment, check=True)
+            assert holdfast("postgres", "stop").returncode == 0
     assert "PWNED" in written
     assert "\x1b]0;" not in written
 

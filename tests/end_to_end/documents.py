@@ -5,6 +5,7 @@ any text, a line of `…` alone for any lines. Where nothing stands below, the c
 """
 
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.paths import ROOT
+from tests.commands.conftest import CODE
+from tests.warm.processes import WarmPython
 
 KINDS = {"console", "sql", "yaml", "mermaid", "text"}
 """What a block may be; commands in a block of another kind would go unchecked."""
@@ -123,6 +126,13 @@ class Shell:
             assert process.poll() is None, f"$ {step.command} ended:\n{told}"
             assert time.monotonic() < deadline, _difference(step, told)
             time.sleep(0.2)
+
+    def warm_up(self, warm_python: WarmPython) -> None:
+        """Have `holdfast` run in warm processes, with the code of this copy: for bash, a function
+        goes before a program, and a variable of this name is one."""
+        ours = f"import sys; sys.path.insert(0, {str(self.folder)!r}); {CODE}"
+        command = shlex.join(warm_python.command(ours))
+        self.environment["BASH_FUNC_holdfast%%"] = f'() {{ {command} "$@"\n}}'
 
     def close(self) -> None:
         for process in self.running:

@@ -1,11 +1,11 @@
-"""Every command in the README and in docs/ is run, and prints what the text says.
+"""Every command in the README and in docs/ is run, and prints what the text says: the README's with
+the program that people have, the others' in warm processes.
 
 The examples name the vendors' own targets, which no sandbox has: ids of the sandbox's world stand
 in for them. `make test` and its like are this very suite: here they only have to exist.
 """
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pipelines.sandbox.server import ISSUER_SECRET
 from pipelines.sandbox.world import ISSUER, World
 from tests.commands.conftest import ALL_SETTINGS
 from tests.end_to_end.documents import KINDS, Shell, Step, blocks, copy_project, steps
+from tests.warm.processes import WarmPython
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_HERE = ("make test", "make lint", "make clean", "make format", "make constraints", "make docs")
@@ -42,7 +43,11 @@ def stand_ins(world: World) -> dict[str, str]:
 
 @pytest.fixture
 def shell(
-    tmp_path: Path, sandbox, stand_ins: dict[str, str], empty_database_url: str
+    tmp_path: Path,
+    sandbox,
+    stand_ins: dict[str, str],
+    empty_database_url: str,
+    warm_python: WarmPython,
 ) -> Iterator[Shell]:
     folder = copy_project(tmp_path / "holdfast")
     targets = folder / "targets.yaml"
@@ -63,8 +68,9 @@ def shell(
     opened = Shell(folder, environment)
     yield opened
     opened.close()
-    for flag in ([], ["--demo"]):
-        subprocess.run([folder / ".venv/bin/holdfast", *flag, "down"], env=environment, check=True)
+    opened.warm_up(warm_python)
+    for command in ("holdfast down", "holdfast --demo down"):
+        opened.run(Step(command, ()))
 
 
 def _replaced(text: str, stand_ins: dict[str, str]) -> str:
@@ -81,10 +87,10 @@ def test_no_block_holds_commands_that_are_not_run(document: Path) -> None:
 
 @pytest.mark.parametrize("document", [one for one in DOCUMENTS if steps(one)], ids=name)
 def test_every_command_prints_what_the_text_says(
-    document: Path, shell: Shell, stand_ins: dict[str, str]
+    document: Path, shell: Shell, stand_ins: dict[str, str], warm_python: WarmPython
 ) -> None:
     if document.name != "README.md":
-        shell.environment["PATH"] = f"{ROOT / '.venv/bin'}:{shell.environment['PATH']}"
+        shell.warm_up(warm_python)
         shell.run(Step("holdfast migrate", ()))
     for step in steps(document):
         command = _replaced(step.command, stand_ins)

@@ -24,7 +24,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.sandbox.serving import find_sandbox
-from pipelines.service import stop_service
+from pipelines.service import processes, stop_service
 from pipelines.service.dagster_home import UNDER_WAY, write_settings
 from pipelines.service.files import ServiceFiles, read_state
 from pipelines.service.ports import claimed_port
@@ -260,7 +260,8 @@ def test_the_next_one_goes_on_and_ends_with_the_reason_when_dagster_ends(service
     assert service.nothing_is_left()
 
 
-def test_what_a_killed_one_left_is_ended_even_if_it_does_not_listen(service):
+def test_what_a_killed_one_left_is_ended_even_if_it_does_not_listen(service, monkeypatch):
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.5)
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True);"
     left = subprocess.Popen(
         [sys.executable, "-c", f"{stubborn} time.sleep(600)"],

@@ -15,16 +15,15 @@ BALANCES = "update altura_item_holders_current set balance = balance + 1 where t
 
 
 @pytest.fixture
-def history(orchestra, world: World) -> str:
-    """A target of each provider with two snapshots; returns the item's key."""
-    item = world.add_altura_item(5)
-    world.add_hiro_principal(5)
-    world.add_catenis_asset(5)
+def history(pipeline, world: World) -> str:
+    """A target of each provider with two snapshots, which need no Dagster; returns the item's
+    key."""
+    keys = [world.add_altura_item(5), world.add_hiro_principal(5), world.add_catenis_asset(5)]
     for _ in range(2):
-        for provider in PROVIDERS:
-            assert orchestra.run(provider).success
+        for key in keys:
+            pipeline.take(key)
         world.tick(3)
-    return item
+    return keys[0]
 
 
 def run_audit(orchestra, **given):

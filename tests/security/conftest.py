@@ -3,7 +3,8 @@
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from pipelines.warehouse.embedded import throwaway
 from pipelines.warehouse.postgres_cluster import SUPERUSER
 from pipelines.warehouse.postgres_folder import ServerFiles, read_password
 from tests.commands import conftest as commands
+from tests.warm.processes import WarmPython
 
 ROLES = ("owner", "writer", "reader")
 
@@ -65,9 +67,9 @@ def admin_server(
         yield admin.render_as_string(hide_password=False)
 
 
-@pytest.fixture
-def prefix(admin_server: str) -> Iterator[str]:
-    """A prefix that no other test's roles have; they are dropped when their databases are gone."""
+@contextmanager
+def roles_prefix(admin_server: str) -> Iterator[str]:
+    """A prefix that nobody else's roles have; they are dropped when their databases are gone."""
     made = f"holdfast_{secrets.token_hex(4)}_"
     yield made
     with connect(admin_server) as connection:
@@ -76,26 +78,60 @@ def prefix(admin_server: str) -> Iterator[str]:
             connection.execute(sql.SQL("drop role if exists {}").format(name))
 
 
-@pytest.fixture
-def admin_url(admin_server: str, prefix: str) -> Iterator[str]:
-    """An empty database, as somebody who may make roles; gone after the test."""
-    name = f"{prefix}test"
+@contextmanager
+def database(admin_server: str, name: str, template: str = "template1") -> Iterator[str]:
+    """A new one, as somebody who may make roles; gone afterwards."""
+    names = sql.Identifier(name), sql.Identifier(template)
     with connect(admin_server) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("create database {} template {}").format(*names))
     yield make_url(admin_server).set(database=name).render_as_string(hide_password=False)
     with connect(admin_server) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("drop database {} with (force)").format(names[0]))
 
 
 @pytest.fixture
-def logins(prefix: str, admin_url: str, holdfast) -> Logins:
-    """The roles of `holdfast roles`, a password each, in a database that the owner migrated."""
-    made = Logins(prefix, secrets.token_hex(8), admin_url)
-    make_roles(made, holdfast)
-    migrated = holdfast("migrate", DATABASE_URL=made.url("owner"))
-    assert migrated.returncode == 0, migrated.stderr
-    make_roles(made, holdfast)
-    return made
+def prefix(admin_server: str) -> Iterator[str]:
+    with roles_prefix(admin_server) as made:
+        yield made
+
+
+@pytest.fixture
+def admin_url(admin_server: str, prefix: str) -> Iterator[str]:
+    """An empty database, as somebody who may make roles."""
+    with database(admin_server, f"{prefix}test") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_by_owner(
+    admin_server: str, warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Logins]:
+    """The roles of `holdfast roles`, a password each, and a database that the owner migrated, never
+    written to."""
+    home = tmp_path_factory.mktemp("migrated_by_owner")
+    holdfast = commands.holdfast_in(commands.clean_around(home), warm_python)
+    with (
+        roles_prefix(admin_server) as prefix,
+        database(admin_server, f"{prefix}template") as url,
+    ):
+        made = Logins(prefix, secrets.token_hex(8), url)
+        make_roles(made, holdfast)
+        migrated = holdfast("migrate", DATABASE_URL=made.url("owner"))
+        assert migrated.returncode == 0, migrated.stderr
+        make_roles(made, holdfast)
+        yield made
+
+
+@pytest.fixture
+def logins(admin_server: str, migrated_by_owner: Logins, holdfast) -> Iterator[Logins]:
+    """Those roles in a clone of the test's own. What they may do to the database itself does not
+    come with a clone, but by `holdfast roles` again."""
+    known = migrated_by_owner
+    template = make_url(known.admin).database
+    with database(admin_server, f"{known.prefix}{secrets.token_hex(4)}", template) as url:
+        made = replace(known, admin=url)
+        make_roles(made, holdfast)
+        yield made
 
 
 def make_roles(logins: Logins, holdfast) -> None:

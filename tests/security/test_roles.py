@@ -12,7 +12,6 @@ from sqlalchemy import make_url
 
 from pipelines.paths import ROOT
 from pipelines.warehouse.embedded import find_binaries
-from tests.commands.conftest import COMMAND
 from tests.security.conftest import ROLES, Logins, connect, make_roles
 
 DATASETS = ("altura_item_holders", "hiro_nft_holdings", "catenis_asset_holders")
@@ -208,19 +207,11 @@ def test_the_file_runs_with_psql_and_any_prefix(
     assert {name for (name,) in found} == {prefix + role for role in ROLES}
 
 
-def test_a_password_is_set_without_the_server_ever_seeing_it(
-    prefix: str, admin_url: str, holdfast, clean_environment
-):
+def test_a_password_is_set_without_the_server_ever_seeing_it(prefix: str, admin_url: str, holdfast):
     done = holdfast("roles", "--prefix", prefix, DATABASE_URL=admin_url)
     assert done.returncode == 0, done.stderr
-    done = subprocess.run(
-        [*COMMAND, "roles", "--prefix", prefix, "--password", "reader"],
-        env=clean_environment | {"DATABASE_URL": admin_url},
-        input="s3cret-word\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    asked = ["roles", "--prefix", prefix, "--password", "reader"]
+    done = holdfast(*asked, typed="s3cret-word\n", DATABASE_URL=admin_url)
     assert done.returncode == 0, done.stderr
     assert "s3cret" not in done.stdout + done.stderr
     logins = Logins(prefix, "s3cret-word", admin_url)

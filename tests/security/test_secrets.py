@@ -23,7 +23,7 @@ from pipelines.sandbox.server import Sandbox
 from pipelines.settings import Settings
 from pipelines.variables import variables
 from pipelines.warehouse.migrate import migrate
-from tests.commands.conftest import COMMAND, SETTINGS
+from tests.commands.conftest import CODE, COMMAND, SETTINGS
 from tests.security.canaries import Canaries, clean, command_lines, echo
 from tests.security.conftest import connect
 
@@ -144,7 +144,9 @@ def test_a_provider_that_repeats_what_was_sent_makes_no_secret_come_up(
         assert connection.execute("select count(*) from walk_failure").fetchone() == (3,)
 
 
-def test_a_database_that_can_not_be_used_makes_no_secret_come_up(canaries, settings, database):
+def test_a_database_that_can_not_be_used_makes_no_secret_come_up(
+    canaries, settings, database, warm_python
+):
     wrong = database.set(password=canaries.plant("a wrong password"))
     nowhere = database.set(port=1, host="127.0.0.1")
     known = database.password
@@ -158,7 +160,8 @@ def test_a_database_that_can_not_be_used_makes_no_secret_come_up(canaries, setti
     ]
     for url in urls:
         for command in ("snapshot", "status"):
-            said = run([*COMMAND, "--debug", "-v", command], settings | {"DATABASE_URL": url})
+            arguments = [*warm_python.command(CODE), "--debug", "-v", command]
+            said = run(arguments, settings | {"DATABASE_URL": url})
             assert said
             assert canaries.found_in(said) == [], said.decode()
 
@@ -224,7 +227,7 @@ def _fetch(url: str, serving: subprocess.Popen[bytes]) -> bytes:
 
 
 def test_the_password_of_the_own_server_is_in_its_files_alone(
-    sandbox: Sandbox, canaries, settings, tmp_path
+    sandbox: Sandbox, canaries, settings, tmp_path, warm_python
 ):
     own = settings | {"DATABASE_URL": ""}
     canaries.planted.pop("DATABASE_URL")
@@ -236,10 +239,10 @@ def test_the_password_of_the_own_server_is_in_its_files_alone(
         for file in meant:
             canaries.planted[file.name] = file.read_text().strip()
         said += run([*COMMAND, "--debug", "-v", "status"], own)
-        said += run([*COMMAND, "postgres", "status"], own)
+        said += run([*warm_python.command(CODE), "postgres", "status"], own)
         assert canaries.found_in(b"\n".join(command_lines())) == []
     finally:
-        said += run([*COMMAND, "postgres", "stop"], own)
+        said += run([*warm_python.command(CODE), "postgres", "stop"], own)
     assert canaries.found_in(said) == [], said.decode()
     assert canaries.found_in(b"\n".join(canaries.told_to_processes)) == []
     assert canaries.found_in_files(tmp_path, but=meant) == {}
