@@ -16,10 +16,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager
+
+BUFFER = 64 * 1024
+"""Bytes read at once: the head of an answer and most bodies, too, as they come."""
 
 
 class TooMuch(Exception):
@@ -77,12 +83,21 @@ class _Received(io.RawIOBase):
         super().close()
 
 
+class _Source:
+    """What an answer is read from, in place of a socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        unbounded = self._sock.makefile("rb", buffering=0)
+        return io.BufferedReader(_Received(unbounded, self._sock, _bounds.get()), BUFFER)
+
+
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        unbounded = sock.makefile("rb", buffering=0)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Received(unbounded, sock, _bounds.get()))
+        source: Any = _Source(sock)
+        super().__init__(source, *args, **options)
 
 
 class _Plain(HTTPConnection):
@@ -102,7 +117,15 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Sends requests, inside `bounded` alone (LookupError outside), whose answers are bounded."""
+    """Sends requests, inside `bounded` alone (LookupError outside), whose answers are bounded.
+
+    All requests go to one host with the same proxies and certificates: how to reach it is settled
+    at the first one. Cookies are not read from an answer.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._pool: Any = None
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
@@ -110,6 +133,23 @@ class BoundedAdapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         return _with_bounds(super().proxy_manager_for(proxy, **options))
+
+    def close(self) -> None:
+        self._pool = None  # a pool that nobody holds any more closes its connections
+        super().close()
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **options)
+        return self._pool
+
+    def build_response(self, req: PreparedRequest, resp: BaseHTTPResponse) -> Response:
+        response = Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        response.request = req
+        return response
 
 
 def _with_bounds(manager: PoolManager) -> PoolManager:

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -38,6 +37,7 @@ from pipelines.errors import (
 from pipelines.extract.bounded import BoundedAdapter, Bounds, TooMuch, bounded
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
+from pipelines.extract.sending import Sender
 from pipelines.providers.provider import (
     Outgoing,
     PageRequest,
@@ -63,7 +63,11 @@ _LONG_WORD = re.compile(r"[^\s,;=]{32,}")
 REFUSAL_BYTES = 64 * 1024
 """What is read of the body beside another status than 200: it serves the message alone."""
 
-USER_AGENT = "holdfast/0.1"
+HEADERS = {
+    "User-Agent": "holdfast/0.1",
+    "Accept": "application/json",
+    "Cache-Control": "no-cache",
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Answer:
 
 
 class _Auth(AuthBase):
-    """Signs the finished request. Being set, it also keeps requests from reading netrc."""
+    """Signs the finished request."""
 
     def __init__(self, provider: Provider, settings: ProviderSettings) -> None:
         self._provider = provider
@@ -101,14 +105,6 @@ class _Auth(AuthBase):
         return request
 
 
-class _Session(requests.Session):
-    """Takes no redirect for one: `allow_redirects=False` alone still parses the new address and
-    reads the whole body, without a bound."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        return None
-
-
 class Client:
     """Fetches pages of one provider; safe to share between threads."""
 
@@ -127,21 +123,15 @@ class Client:
         self.ahead = ThreadPoolExecutor(settings.concurrency, f"{provider.name}-pages")
         self._budget = RequestBudget(settings.requests_per_minute, sleep=self._sleep)
         self._in_flight = threading.Semaphore(settings.concurrency)
-        self._auth = _Auth(provider, settings)
         secrets = (value for _, value in settings if isinstance(value, SecretStr))
         self._secrets = [value.get_secret_value().encode() for value in secrets if value]
-        self._session = _Session()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.update(
-            {
-                "User-Agent": USER_AGENT,
-                "Accept": "application/json",
-                "Cache-Control": "no-cache",
-            }
+        self._sender = Sender(
+            settings.base_url,
+            BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0),
+            headers=HEADERS,
+            auth=_Auth(provider, settings),
+            timeouts=(settings.connect_timeout, settings.read_timeout),
         )
-        adapter = BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
 
     def __enter__(self) -> Self:
         return self
@@ -154,7 +144,7 @@ class Client:
     ) -> None:
         self.cancel()
         self.ahead.shutdown(wait=True, cancel_futures=True)
-        self._session.close()
+        self._sender.close()
 
     def cancel(self) -> None:
         """End every wait and let no further request out: threads that fetch raise Cancelled."""
@@ -218,13 +208,7 @@ class Client:
         try:
             with (
                 bounded(Bounds(deadline, settings.read_timeout, most_bytes)),
-                self._session.get(
-                    settings.base_url + request.target,
-                    auth=self._auth,
-                    timeout=(settings.connect_timeout, settings.read_timeout),
-                    allow_redirects=False,
-                    stream=True,
-                ) as response,
+                self._sender.get(request.target) as response,
             ):
                 body = self._read(response) if response.status_code == 200 else _glance(response)
         except TooMuch:

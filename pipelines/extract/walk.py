@@ -2,23 +2,32 @@
 
 Three ways lead through the pages; the proof that is wanted decides which one is taken. `forward`
 and `backward` are the two collects of `double_collect` (and forward alone is a single page);
-`chained` reads pages that overlap by one row, several at once. All of them yield each page as soon
-as it is judged, so that memory holds a few pages, however large the set.
+`chained` reads pages that overlap by one row. All of them fetch up to `window` pages at once by
+`ahead`, and yield them in order, each as soon as it is judged, so that memory holds a few pages,
+however large the set. They have to be closed: only then is nothing under way any more.
+
+The first page of a walk is fetched alone, and every other one is asked for after it was answered.
+`double_collect` rests on that: the state that it proves is the one at the second collect's first
+page. A row that the first collect saw, before that page, and the second one saw, after it, was
+there at that page; a page of the second collect that was answered before its first page would show
+what was there earlier, and both collects might have a row that had left by then.
 
 A short, empty or contradictory page before the end is never taken for the end: it is a torn walk.
 """
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import chain, count
+from typing import Protocol
 
-from pipelines.errors import HoldfastError, TornWalk
+from pipelines.errors import Cancelled, HoldfastError, ProviderError, TornWalk
+from pipelines.extract.ahead import ReadAhead
 from pipelines.extract.http import Client
 from pipelines.extract.proof import doubled_rows, link, short_page
-from pipelines.providers.provider import Page, Row, Target
+from pipelines.providers.provider import Page, Target
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +49,13 @@ class Fetched:
     from_cache: bool
 
 
-Fetch = Callable[[int, int], Fetched]
-"""(start, limit) → the page. Raises a ProviderError or TornWalk, located."""
+class Fetch(Protocol):
+    """(start, limit) → the page. Raises a ProviderError or TornWalk, located.
+
+    `on_try` is called before each request that goes out; raising, it keeps that request in.
+    """
+
+    def __call__(self, start: int, limit: int, on_try: Callable[[], None] = ..., /) -> Fetched: ...
 
 
 class PageCapped(Exception):
@@ -61,10 +75,17 @@ class Fetcher:
         self._target = target
         self._lock = threading.Lock()
 
-    def __call__(self, start: int, limit: int) -> Fetched:
+    def __call__(
+        self, start: int, limit: int, on_try: Callable[[], None] = lambda: None
+    ) -> Fetched:
         provider, target = self._client.provider, self._target
+
+        def count_try() -> None:
+            on_try()
+            self._count()
+
         try:
-            answer = self._client.get(provider.page_request(target, start, limit), self._count)
+            answer = self._client.get(provider.page_request(target, start, limit), count_try)
             page = provider.read_page(target, start, limit, answer.body)
         except HoldfastError as error:
             raise error.located(f"{target.name}, rows from {start}") from None
@@ -84,68 +105,124 @@ class Fetcher:
             self.requests += 1
 
 
-def forward(fetch: Fetch, limit: int, *, may_be_capped: bool = False) -> Iterator[Fetched]:
+def forward(
+    fetch: Fetch, limit: int, ahead: Executor, window: int, *, may_be_capped: bool = False
+) -> Generator[Fetched, None, None]:
     """Pages of `limit` rows from position 0 until the provider's own end.
 
     Raises TornWalk for a page that is short before the end, that repeats an earlier one (a walk
-    would never end otherwise) or whose total is not the first one's; PageCapped where
-    `may_be_capped` and the first page is short.
+    would never end otherwise) or whose total is not the first one's, and for rows beyond the end;
+    PageCapped where `may_be_capped` and the first page is short.
     """
     first = fetched = fetch(0, limit)
-    begins: set[Row] = set()
-    while True:
-        page = fetched.page
-        _refuse_cached(fetched)
-        if page.total != first.page.total:
-            raise TornWalk(f"the total went from {first.page.total} to {page.total}")
-        if not page.last and len(page.rows) < limit:
-            if may_be_capped and page.start == 0 and page.rows:
-                raise PageCapped(len(page.rows))
-            raise TornWalk(short_page(page))
-        if page.rows and page.rows[0] in begins:
-            raise TornWalk(f"the rows at {page.start} were given before, as the start of a page")
-        begins.update(page.rows[:1])
-        yield fetched
-        if page.last:
-            return
-        fetched = fetch(page.start + limit, limit)
+    pages = ReadAhead(fetch, limit, ahead)
+    # Hashes of rows, and not the rows: of ten thousand pages these are megabytes. Two rows with the
+    # same 64 bits (1 in 10^11 such walks) would make a sound walk count as torn, to be made again.
+    begins: set[int] = set()
+    try:
+        below = pages.in_order(count(limit, limit), _room(first.page, window))
+        for fetched in chain((first,), below):
+            page = fetched.page
+            _refuse_cached(fetched)
+            if page.total != first.page.total:
+                raise TornWalk(f"the total went from {first.page.total} to {page.total}")
+            if not page.last and len(page.rows) < limit:
+                if may_be_capped and page.start == 0 and page.rows:
+                    raise PageCapped(len(page.rows))
+                raise TornWalk(short_page(page))
+            begin = hash(page.rows[:1])
+            if begin in begins:
+                raise TornWalk(
+                    f"the rows at {page.start} were given before, as the start of a page"
+                )
+            begins.add(begin)
+            yield fetched
+            if page.last:
+                break
+        _refuse_rows_beyond(fetched.page, pages)
+    finally:
+        pages.stop()
 
 
-def backward(fetch: Fetch, limit: int, rows: int) -> Iterator[Fetched]:
+def _room(first: Page, window: int) -> Callable[[int], int]:
+    """How many pages a forward walk may have asked for when `given` pages were given out.
+
+    A total tells where the end is. Without one, each page asked for beyond the end is a request
+    wasted: the walk looks 1 page ahead at first, 2 after two pages, 4 after four and so on. A set
+    of one or two pages costs no request more, a larger one fewer than `window` and than its pages.
+    """
+    if first.total is None:
+        return lambda given: min(window, 1 << given.bit_length() - 1)
+    whole = -(-first.total // first.limit)
+    return lambda given: max(1, min(window, whole - given))
+
+
+def _refuse_rows_beyond(end: Page, pages: ReadAhead[Fetched]) -> None:
+    """Look at the pages that were under way when the last one told that it is the end.
+
+    They were not needed: one that failed says nothing. One with rows, or that promises more, shows
+    that the set has changed.
+    """
+    for late in pages.stop():
+        error = late.exception()
+        if isinstance(error, Cancelled):
+            continue
+        if isinstance(error, ProviderError):
+            logger.info("a page beyond the end failed, and was not needed: %s", error)
+            continue
+        page = late.result().page
+        if page.rows or not page.last:
+            raise TornWalk(
+                f"{len(page.rows)} rows at {page.start}{'' if page.last else ' and more to come'},"
+                f" beyond the end that the page at {end.start} told"
+            )
+
+
+def backward(
+    fetch: Fetch, limit: int, rows: int, ahead: Executor, window: int
+) -> Generator[Fetched, None, None]:
     """Pages of `limit` rows from the one that should be the last of a set of `rows` to the first.
 
     Raises TornWalk as soon as a page shows that the set can't have `rows` rows any more.
     """
-    for start in range((rows - 1) // limit * limit, -1, -limit):
-        fetched = fetch(start, limit)
-        page = fetched.page
-        _refuse_cached(fetched)
-        expected = min(limit, rows - start)
-        is_end = start + expected == rows
-        if len(page.rows) != expected or page.last != is_end or page.total not in (None, rows):
-            raise TornWalk(
-                f"{len(page.rows)} rows at {start} of {page.total or 'an unknown total'}:"
-                f" the set of {rows} rows has changed"
-            )
-        yield fetched
+    starts = range((rows - 1) // limit * limit, -1, -limit)
+    end = fetch(starts[0], limit)
+    pages = ReadAhead(fetch, limit, ahead)
+    try:
+        above = pages.in_order(iter(starts[1:]), lambda _: window)
+        for fetched in chain((end,), above):
+            page = fetched.page
+            _refuse_cached(fetched)
+            expected = min(limit, rows - page.start)
+            is_end = page.start + expected == rows
+            if len(page.rows) != expected or page.last != is_end or page.total not in (None, rows):
+                raise TornWalk(
+                    f"{len(page.rows)} rows at {page.start} of {page.total or 'an unknown total'}:"
+                    f" the set of {rows} rows has changed"
+                )
+            yield fetched
+    finally:
+        pages.stop()
 
 
-def chained(fetch: Fetch, limit: int, ahead: Executor, window: int) -> Iterator[Fetched]:
+def chained(
+    fetch: Fetch, limit: int, ahead: Executor, window: int, *, first: Fetched | None = None
+) -> Generator[Fetched, None, None]:
     """Pages that overlap, each linked to the one before it; what is doubled is left out.
 
     Each page is asked for where it should begin with the last row of the one before. Rows that
     entered above make it begin higher, which does no harm; where that row is not on it any more, it
-    is asked for again where it stands now. Up to `window` pages are fetched ahead. Raises TornWalk
-    when no link can be made.
+    is asked for again where it stands now. Up to `window` pages are fetched ahead; `first` is the
+    page at position 0 where that was just read. Raises TornWalk when no link can be made.
     """
-    upper = fetch(0, limit)
+    upper = first or fetch(0, limit)
     _refuse_cached(upper)
     if not upper.page.last and len(upper.page.rows) < limit:
         raise TornWalk(short_page(upper.page))
     yield upper
     if upper.page.last:
         return
-    pages = _Ahead(fetch, limit, ahead, window)
+    pages = _Below(fetch, limit, ahead, window)
     try:
         while not upper.page.last:
             lower = _linked(fetch, limit, upper, pages.next(upper.page))
@@ -153,7 +230,7 @@ def chained(fetch: Fetch, limit: int, ahead: Executor, window: int) -> Iterator[
             yield _without_first_rows(lower, doubled_rows(upper.page, lower.page))
             upper = lower
     finally:
-        pages.cancel()
+        pages.stop()
 
 
 def _linked(fetch: Fetch, limit: int, upper: Fetched, lower: Fetched) -> Fetched:
@@ -168,8 +245,8 @@ def _linked(fetch: Fetch, limit: int, upper: Fetched, lower: Fetched) -> Fetched
     raise TornWalk(f"rows from {lower.page.start} moved at each of {MAX_SHIFTS} tries to read them")
 
 
-class _Ahead:
-    """Fetches the next pages while the present one is judged.
+class _Below:
+    """The pages of a chained walk, fetched ahead.
 
     Each should begin where the one before it ends. Rows that enter in between only make them
     overlap; where a page had to be asked for again at another place, those to come move with it.
@@ -178,9 +255,8 @@ class _Ahead:
     def __init__(self, fetch: Fetch, limit: int, executor: Executor, window: int) -> None:
         self._fetch = fetch
         self._limit = limit
-        self._executor = executor
         self._window = window
-        self._pending: deque[Future[Fetched]] = deque()
+        self._pages = ReadAhead(fetch, limit, executor)
         self._given = 0
 
     def next(self, upper: Page) -> Fetched:
@@ -188,18 +264,17 @@ class _Ahead:
         step = self._limit - 1
         moved = upper.start - self._given * step
         self._given += 1
-        while len(self._pending) < self._window:
-            start = (self._given + len(self._pending)) * step + moved
+        while len(self._pages) < self._window:
+            start = (self._given + len(self._pages)) * step + moved
             if start <= 0 or start + 1 >= (upper.total or 0):
                 break
-            self._pending.append(self._executor.submit(self._fetch, start, self._limit))
-        if self._pending:
-            return self._pending.popleft().result()
+            self._pages.ask(start)
+        if len(self._pages):
+            return self._pages.take()
         return self._fetch(upper.start + len(upper.rows) - 1, self._limit)
 
-    def cancel(self) -> None:
-        for future in self._pending:
-            future.cancel()
+    def stop(self) -> None:
+        self._pages.stop()
 
 
 def _without_first_rows(fetched: Fetched, count: int) -> Fetched:

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import UNSET
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
-from pipelines.providers.decoding import decode
+from pipelines.providers.decoding import OptionalText, decode, given
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -75,12 +76,12 @@ class AlturaItem(Target):
         return {} if self.include_listed else {"include_listed": "false"}
 
 
-class _Holder(msgspec.Struct, frozen=True):
+class _Holder(msgspec.Struct, frozen=True, gc=False):
     address: str
     balance: int | str
-    name: str | None = None
-    profilePic: str | None = None  # noqa: N815 - the name on the wire
-    profilePicUrl: str | None = None  # noqa: N815 - the name on the wire
+    name: OptionalText = UNSET
+    profilePic: OptionalText = UNSET  # noqa: N815 - the name on the wire
+    profilePicUrl: OptionalText = UNSET  # noqa: N815 - the name on the wire
 
 
 class _Holders(msgspec.Struct, frozen=True):
@@ -128,7 +129,13 @@ def _row(index: int, holder: _Holder) -> Row:
         raise MalformedAnswer(f"{path}.address is empty")
     balance = whole(holder.balance, f"{path}.balance")
     address = holder.address.lower()
-    return (address, balance, holder.name, holder.profilePic, holder.profilePicUrl)
+    return (
+        address,
+        balance,
+        given(holder.name),
+        given(holder.profilePic),
+        given(holder.profilePicUrl),
+    )
 
 
 def auth_headers(

@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
 from pipelines.errors import ConfigurationError, MalformedAnswer, ProviderError
 from pipelines.providers.catenis_signing import sign_now
-from pipelines.providers.decoding import decode
+from pipelines.providers.decoding import OptionalText, decode, given
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -84,10 +85,10 @@ class CatenisAsset(Target):
         return self.asset_id
 
 
-class _Holder(msgspec.Struct, frozen=True):
+class _Holder(msgspec.Struct, frozen=True, gc=False):
     deviceId: str  # noqa: N815 - the name on the wire
-    name: str | None = None
-    prodUniqueId: str | None = None  # noqa: N815 - the name on the wire
+    name: OptionalText = UNSET
+    prodUniqueId: OptionalText = UNSET  # noqa: N815 - the name on the wire
 
 
 class _Balance(msgspec.Struct, frozen=True):
@@ -97,10 +98,10 @@ class _Balance(msgspec.Struct, frozen=True):
     unconfirmed: object
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    holder: _Holder | UnsetType | None = UNSET
+    migrated: bool | UnsetType = UNSET
     balance: _Balance
-    holder: _Holder | None = None
-    migrated: bool = False
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -138,8 +139,9 @@ def read_page(target: CatenisAsset, start: int, limit: int, body: bytes) -> Page
             if not entry.holder.deviceId:
                 raise MalformedAnswer(f"{path}.holder.deviceId is empty")
             holder = entry.holder
-            rows.append((holder.deviceId, total, unconfirmed, holder.name, holder.prodUniqueId))
-        elif not entry.migrated:
+            known = given(holder.name), given(holder.prodUniqueId)
+            rows.append((holder.deviceId, total, unconfirmed, *known))
+        elif entry.migrated is not True:
             raise MalformedAnswer(f"{path} has no holder and is not the migrated amount")
         elif aggregate:
             raise MalformedAnswer(f"{path} is a second migrated amount on one page")

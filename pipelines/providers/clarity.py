@@ -6,7 +6,8 @@ a type byte, then its content; lengths and counts are unsigned 32-bit, big-endia
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from pipelines.errors import MalformedAnswer
 from pipelines.providers.provider import shorten
@@ -37,12 +38,15 @@ _NAMES = {
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
 """One spelling only, since the text is the token's key: two spellings would be two tokens."""
 
+_DIGITS = b"0123456789abcdef"
+_UINT_START = f"0x{_UINT:02x}"
+_UINT_LENGTH = len(_UINT_START) + 32
+
 _INTEGER_BYTES = 16
 _PRINCIPAL_BYTES = 21
 
 
-@dataclass(frozen=True)
-class ClarityValue:
+class ClarityValue(NamedTuple):
     """`type` is the outermost type; `integer` is set where the value is an int or a uint."""
 
     type: str
@@ -70,6 +74,28 @@ def parse(value_hex: str) -> ClarityValue:
     if kind in (_INT, _UINT):
         return ClarityValue(_NAMES[kind], int.from_bytes(data[1:], signed=kind == _INT))
     return ClarityValue(_NAMES[kind], None)
+
+
+def are_hexadecimal(texts: Sequence[str]) -> bool:
+    """Whether each text has lower-case hexadecimal digits and one x, wherever that stands.
+
+    One look at all texts at once, at a tenth of the cost of an expression for each. False where in
+    doubt.
+    """
+    joined = ",".join(texts)
+    if not joined.isascii():
+        return False
+    return joined.encode().translate(None, _DIGITS) == b",".join([b"x"] * len(texts))
+
+
+def plain_uint(value_hex: str) -> int | None:
+    """The integer of a uint, for a text that `are_hexadecimal` holds of; None for `parse` to tell.
+
+    Most tokens are uints. The x that begins such a text is its only one: digits follow to the end.
+    """
+    if len(value_hex) == _UINT_LENGTH and value_hex.startswith(_UINT_START):
+        return int(value_hex[len(_UINT_START) :], 16)
+    return None
 
 
 class _Reader:

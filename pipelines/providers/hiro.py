@@ -9,9 +9,8 @@ one row.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -49,6 +48,7 @@ WITHOUT_KEY, WITH_KEY = 25, 500
 """Requests a minute: the lower of the vendor's figures, which disagree."""
 
 MAX_BIGINT = 2**63 - 1
+_TX_ID_LENGTH = 66
 _TX_ID = re.compile(r"0x[0-9a-f]{64}")
 _CONTRACT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,127}")
 _CLASS_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9\-_!?+<>=/*]{0,127}")
@@ -69,6 +69,11 @@ class HiroSettings(ProviderSettings):
         default=MAX_LIMIT,
         description=f"{PAGE_SIZE} Neighbouring pages share one row, so at least 2; Hiro refuses"
         f" more than {MAX_LIMIT}.",
+    )
+    full_walk_every: Annotated[int, Field(ge=1)] = Field(
+        default=24,
+        description="Snapshots of a target of which one at least reads every page; the others read"
+        " what changed, where that is cheaper. 1: all of them read every page.",
     )
     api_key: SecretStr | None = Field(
         default=None, description="Your key, sent in the header x-api-key; raises the rate limit."
@@ -126,12 +131,12 @@ def check_principal(value: str) -> None:
         raise ValueError(f"{contract!r} is not a contract name")
 
 
-class _ClarityValue(msgspec.Struct, frozen=True):
+class _ClarityValue(msgspec.Struct, frozen=True, gc=False):
     hex: str
     repr: str
 
 
-class _Holding(msgspec.Struct, frozen=True):
+class _Holding(msgspec.Struct, frozen=True, gc=False):
     asset_identifier: str
     value: _ClarityValue
     block_height: int
@@ -176,8 +181,62 @@ def read_page(target: HiroPrincipal, start: int, limit: int, body: bytes) -> Pag
         raise TornWalk(f"the set shrank to {start} rows or fewer")
     if end > total:
         raise TornWalk(f"results up to position {end}, but $.total is {total}")
-    rows = tuple(_row(target, index, holding) for index, holding in enumerate(answer.results))
-    return Page(start=start, limit=limit, rows=rows, total=total, last=end == total)
+    return Page(
+        start=start,
+        limit=limit,
+        rows=tuple(_rows(target, answer.results)),
+        total=total,
+        last=end == total,
+    )
+
+
+def _rows(target: HiroPrincipal, holdings: Sequence[_Holding]) -> list[Row]:
+    """The rows of a page, checked all at once where that can be, in a third of the time that one by
+    one takes, which is how what is wrong is found and named."""
+    values = [holding.value.hex for holding in holdings]
+    if not (_are_documented(target, holdings) and clarity.are_hexadecimal(values)):
+        return [_row(target, index, holding) for index, holding in enumerate(holdings)]
+    uint = clarity.plain_uint
+    return [
+        (
+            holding.asset_identifier,
+            holding.value.hex,
+            holding.value.repr,
+            "uint",
+            token_id,
+            holding.block_height,
+            holding.tx_id,
+        )
+        if (token_id := uint(holding.value.hex)) is not None
+        else _row(target, index, holding)
+        for index, holding in enumerate(holdings)
+    ]
+
+
+def _are_documented(target: HiroPrincipal, holdings: Sequence[_Holding]) -> bool:
+    """Whether `_row` would find nothing wrong with any of them, but for the value."""
+    if not holdings:
+        return True
+    identifiers = {holding.asset_identifier for holding in holdings}
+    heights = [holding.block_height for holding in holdings]
+    return (
+        all("::" in identifier for identifier in identifiers)
+        and (not target.asset_identifiers or identifiers.issubset(target.asset_identifiers))
+        and min(heights) >= 0
+        and max(heights) <= MAX_BIGINT
+        and _are_tx_ids([holding.tx_id for holding in holdings])
+    )
+
+
+def _are_tx_ids(texts: Sequence[str]) -> bool:
+    count = len(texts)
+    joined = "".join(texts)
+    return (
+        set(map(len, texts)) == {_TX_ID_LENGTH}
+        and joined[::_TX_ID_LENGTH] == "0" * count
+        and joined[1::_TX_ID_LENGTH] == "x" * count
+        and clarity.are_hexadecimal(texts)
+    )
 
 
 def _row(target: HiroPrincipal, index: int, holding: _Holding) -> Row:
@@ -201,7 +260,7 @@ def _row(target: HiroPrincipal, index: int, holding: _Holding) -> Row:
         holding.value.hex,
         holding.value.repr,
         value.type,
-        None if value.integer is None else Decimal(value.integer),
+        value.integer,
         holding.block_height,
         holding.tx_id,
     )
@@ -255,13 +314,15 @@ HIRO = Provider(
         ),
         key=("asset_identifier", "value_hex"),
         acquisition="tx_id",
+        ordered=True,
     ),
     target_type=HiroPrincipal,
     settings_type=HiroSettings,
-    proofs=(Proof.SINGLE_PAGE, Proof.CHAINED),
+    proofs=(Proof.SINGLE_PAGE, Proof.CHAINED, Proof.CHAINED_TO_LAST),
     page_request=page_request,
     read_page=read_page,
     auth_headers=auth_headers,
     explain=explain,
     max_page_size=MAX_LIMIT,
+    partial_in_a_row=lambda settings: settings.full_walk_every - 1,
 )

@@ -49,6 +49,7 @@ class Proof(StrEnum):
 
     SINGLE_PAGE = "single_page"
     CHAINED = "chained"
+    CHAINED_TO_LAST = "chained_to_last"
     DOUBLE_COLLECT = "double_collect"
 
 
@@ -67,7 +68,8 @@ class Dataset:
 
     `amount` is the column by which a change counts as increased or decreased, `acquisition` the
     one whose change means that the holding was left and taken up again. The columns in
-    `kept_when_absent` keep their last known value where an answer does not mention them.
+    `kept_when_absent` keep their last known value where an answer does not mention them. `ordered`:
+    new rows enter at the top only, and those that stay keep their order.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Dataset:
     amount: str | None = None
     acquisition: str | None = None
     kept_when_absent: frozenset[str] = frozenset()
+    ordered: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -252,7 +255,8 @@ class Provider:
     other's counterpart; `read_page` raises MalformedAnswer for a body that is not as documented
     and TornWalk for one that contradicts the walk. `auth_headers(settings, outgoing, now)` is
     asked anew for every try. `explain(status, headers, body)` turns a status other than 200 into
-    the error that says what to do.
+    the error that says what to do. So many snapshots in a row as
+    `partial_in_a_row(settings)` tells may rest on the one before (chained_to_last).
     """
 
     name: str
@@ -267,9 +271,11 @@ class Provider:
     explain: Callable[[int, Mapping[str, str], bytes], ProviderError]
     max_page_size: int
     caps_pages_silently: bool = False
+    partial_in_a_row: Callable[[Any], int] = lambda _: 0
 
 
 MAX_AMOUNT = Decimal(2**256 - 1)
+_MAX_WHOLE = int(MAX_AMOUNT)
 MIN_EXPONENT = -40
 MAX_COUNT = 2**63 - 1
 
@@ -280,6 +286,8 @@ def amount(value: int | str | Decimal, path: str) -> Decimal:
     Raises MalformedAnswer naming `path`. 2^256 - 1 is the largest amount a token contract can
     hold; fewer digits than `MIN_EXPONENT` after the point are known of no provider.
     """
+    if type(value) is int and 0 <= value <= _MAX_WHOLE:
+        return Decimal(value)
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,78}", value):
         raise MalformedAnswer(f"{path} is {shorten(value)!r}, expected an amount")
     number = Decimal(value)
@@ -302,6 +310,10 @@ def count(value: int, path: str) -> int:
 
 def whole(value: int | str | Decimal, path: str) -> int:
     """An amount that has to be whole, as an int. Raises MalformedAnswer naming `path`."""
+    if type(value) is int and 0 <= value <= _MAX_WHOLE:
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 78:
+        return int(value)
     number = amount(value, path)
     if number != number.to_integral_value():
         raise MalformedAnswer(f"{path} is {number}, expected a whole amount")

@@ -1,7 +1,7 @@
 """Where a walk's rows wait until they are proven: a temp table of the session.
 
-Each page is copied and committed by itself (`on commit preserve rows`): memory does not grow with
-the rows, and no transaction stays open while the network is waited for.
+A few pages at a time are copied and committed (`on commit preserve rows`): memory does not grow
+with the rows, and no transaction stays open while the network is waited for.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,13 @@ from psycopg import sql
 from sqlalchemy.schema import CreateTable
 
 from pipelines.errors import TornWalk
-from pipelines.providers.provider import Dataset, Row, Value
-from pipelines.warehouse.schema import analyze, dataset_tables
-from pipelines.warehouse.text import cut, escape, key_hash
+from pipelines.providers.provider import Dataset, Row
+from pipelines.warehouse.copy_text import CopyText
+from pipelines.warehouse.schema import dataset_tables
+
+BLOCK_BYTES = 512 * 1024
+"""What is gathered before it is copied. Large enough that the statements around it do not count,
+small enough that the pages which are fetched meanwhile do not stand still for long."""
 
 
 class Staging:
@@ -22,17 +26,24 @@ class Staging:
     def __init__(self, connection: sa.Connection, dataset: Dataset, number: int) -> None:
         self.table = dataset_tables(dataset).staging[number]
         self.cut_attributes = 0
+        self._written = 0
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._text = CopyText(dataset)
         self._connection = connection
-        self._dataset = dataset
-        self._copy = sql.SQL("copy {} ({}) from stdin").format(
+        # Nothing but the key is ever joined by: its statistics cost half of those of all columns.
+        self._analyze = sql.SQL("analyze {} ({})").format(
+            sql.Identifier(self.table.name), sql.Identifier("key_hash")
+        )
+        self._copy = sql.SQL("copy {} ({}) from stdin (encoding 'UTF8')").format(
             sql.Identifier(self.table.name),
             sql.SQL(", ").join(sql.Identifier(column.name) for column in self.table.columns),
         )
-        self._key_places = [dataset.column_names.index(name) for name in dataset.key]
 
     def clear(self) -> None:
         """Make the table, or empty the one that this session has."""
-        self.cut_attributes = 0
+        self.cut_attributes = self._written = 0
+        self._forget_gathered()
         with self._connection.begin():
             self._connection.execute(CreateTable(self.table, if_not_exists=True))
             self._connection.connection.cursor().execute(
@@ -40,21 +51,26 @@ class Staging:
             )
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Append rows, in a transaction of their own."""
-        with self._connection.begin():
-            driver = self._connection.connection.cursor()
-            with driver.copy(self._copy) as copy:
-                for row in rows:
-                    copy.write_row(self._as_stored(row))
+        """Append rows; with some of those before, in a transaction of their own, when they are
+        enough. `finish` writes what is left."""
+        page = tuple(rows)
+        text, cut_attributes = self._text.of(page, self._written)
+        self.cut_attributes += cut_attributes
+        self._written += len(page)
+        self._gathered.append(text)
+        self._gathered_bytes += len(text)
+        if self._gathered_bytes >= BLOCK_BYTES:
+            self._copy_gathered()
 
     def finish(self, rows: int) -> None:
-        """Analyze, and check that there are `rows` rows with a key of their own.
+        """Write what is left and check that there are `rows` rows, each with a key of its own.
 
         Raises TornWalk where a key stands twice: the row moved while the pages were read.
         """
+        self._copy_gathered()
         key = self.table.c.key_hash
         with self._connection.begin():
-            analyze(self._connection, self.table)
+            self._connection.connection.cursor().execute(self._analyze)
             found, distinct = self._connection.execute(
                 sa.select(sa.func.count(), sa.func.count(key.distinct()))
             ).one()
@@ -63,14 +79,17 @@ class Staging:
         if found != rows:
             raise TornWalk(f"{found} rows arrived of {rows} that were read")
 
-    def _as_stored(self, row: Row) -> list[object]:
-        stored: list[Value] = [escape(value) if isinstance(value, str) else value for value in row]
-        key = key_hash(tuple(str(stored[place]) for place in self._key_places))
-        for place, value in enumerate(stored):
-            if isinstance(value, str) and place not in self._key_places:
-                stored[place] = cut(value)
-                self.cut_attributes += stored[place] is not value
-        return [key, *stored]
+    def _copy_gathered(self) -> None:
+        if self._gathered_bytes:
+            with self._connection.begin():
+                driver = self._connection.connection.cursor()
+                with driver.copy(self._copy) as copy:
+                    copy.write(b"".join(self._gathered))
+        self._forget_gathered()
+
+    def _forget_gathered(self) -> None:
+        self._gathered = []
+        self._gathered_bytes = 0
 
 
 def same_rows(connection: sa.Connection, first: Staging, second: Staging) -> bool:
@@ -83,7 +102,7 @@ def same_rows(connection: sa.Connection, first: Staging, second: Staging) -> boo
         *(
             column.is_distinct_from(other.c[column.name])
             for column in one.columns
-            if column.name != "key_hash"
+            if column.name not in ("key_hash", "position")
         ),
     )
     found = sa.exists().select_from(pairs).where(differs)

@@ -9,7 +9,14 @@ keyed by a hash.
 
 import hashlib
 import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import repeat
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 LONGEST_ATTRIBUTE = 4096
 """Characters. Longer names and pictures have been seen nowhere."""
@@ -49,3 +56,32 @@ def key_hash(parts: tuple[str, ...]) -> UUID:
         digest.update(len(data).to_bytes(4))
         digest.update(data)
     return UUID(bytes=digest.digest()[:16])
+
+
+def key_hashes(columns: Sequence[Sequence[str]]) -> list[str]:
+    """`key_hash` of many keys, as hexadecimal digits. `columns` holds the first parts of all keys,
+    then the second ones, and so on; there is one column at least.
+
+    Keys that differ in their last part alone, such as the tokens of one class, share the work on
+    the parts before it.
+    """
+    *before, last = columns
+    hashes = []
+    for parts, text in zip(zip(*before, strict=True) if before else repeat(()), last, strict=False):
+        data = text.encode()
+        digest = _begun(parts, len(data)).copy()
+        digest.update(data)
+        hashes.append(digest.hexdigest()[:32])
+    return hashes
+
+
+@lru_cache(maxsize=1024)
+def _begun(parts: tuple[str, ...], length: int) -> "_Hash":
+    """The hash over all of a key before its last part, which is `length` bytes long."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(4))
+        digest.update(data)
+    digest.update(length.to_bytes(4))
+    return digest

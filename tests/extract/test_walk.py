@@ -38,17 +38,18 @@ class Walker:
     def __init__(self, fetch: Fetcher, client: Client, as_in_world: AsInWorld) -> None:
         self.fetch = fetch
         self.pages: list[Fetched] = []
-        self._client = client
+        self.client = client
         self._as_in_world = as_in_world
 
-    def forward(self, limit: int, *, may_be_capped: bool = False) -> Rows:
-        return self._rows(forward(self.fetch, limit, may_be_capped=may_be_capped))
+    def forward(self, limit: int, window: int = 1, *, may_be_capped: bool = False) -> Rows:
+        ahead = self.client.ahead
+        return self._rows(forward(self.fetch, limit, ahead, window, may_be_capped=may_be_capped))
 
-    def backward(self, limit: int, rows: int) -> Rows:
-        return self._rows(backward(self.fetch, limit, rows))
+    def backward(self, limit: int, rows: int, window: int = 1) -> Rows:
+        return self._rows(backward(self.fetch, limit, rows, self.client.ahead, window))
 
     def chained(self, limit: int, window: int = 1) -> Rows:
-        return self._rows(chained(self.fetch, limit, self._client.ahead, window))
+        return self._rows(chained(self.fetch, limit, self.client.ahead, window))
 
     def _rows(self, pages: Iterator[Fetched]) -> Rows:
         self.pages = []
@@ -291,7 +292,8 @@ def test_where_no_cap_is_known_a_short_first_page_is_torn(
 def test_pages_are_given_out_as_they_come(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
 ) -> None:
-    pages = forward(walker(world.add_altura_item(30)).fetch, 10)
+    walk = walker(world.add_altura_item(30))
+    pages = forward(walk.fetch, 10, walk.client.ahead, 4)
     next(pages)
     assert sandbox.requests["altura"] == 1
     pages.close()

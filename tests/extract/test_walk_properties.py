@@ -101,6 +101,7 @@ def test_a_chained_walk_is_torn_or_the_state_that_page_0_saw(
     assert min(outcomes[name] for name in ("torn", "proven in motion", "proven at rest")) > 15
 
 
+@pytest.mark.parametrize("window", [1, 4])
 @pytest.mark.parametrize("provider", ["altura", "catenis"])
 def test_two_collects_that_agree_are_a_state_that_held_between_them(
     world: World,
@@ -109,12 +110,13 @@ def test_two_collects_that_agree_are_a_state_that_held_between_them(
     target_of: TargetOf,
     as_in_world: AsInWorld,
     provider: str,
+    window: int,
 ) -> None:
-    client = connect(provider, sandbox.url(provider))
+    client = connect(provider, sandbox.url(provider), concurrency=4)
     add = {"altura": world.add_altura_item, "catenis": world.add_catenis_asset}[provider]
     outcomes: Counter[str] = Counter()
     for seed in range(60):
-        rng = Random(f"{provider}/{seed}")
+        rng = Random(f"{provider}/{window}/{seed}")
         key = add(rng.randint(15, 40))
         chance = rng.choice((0.02, 0.1))
 
@@ -131,9 +133,9 @@ def test_two_collects_that_agree_are_a_state_that_held_between_them(
             return [as_in_world(row) for each in fetched for row in each.page.rows]
 
         try:
-            there = rows_of(list(forward(fetch, 10)))
+            there = rows_of(list(forward(fetch, 10, client.ahead, window)))
             between = len(world.states(key)) - 1
-            back = rows_of(list(backward(fetch, 7, len(there))))
+            back = rows_of(list(backward(fetch, 7, len(there), client.ahead, window)))
         except TornWalk:
             outcomes["torn"] += 1
             continue

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.warehouse.text import LONGEST_ATTRIBUTE, cut, escape, key_hash, unescape
+from pipelines.warehouse.text import LONGEST_ATTRIBUTE, cut, escape, key_hash, key_hashes, unescape
 
 PIECES = ["\\", "\\\\", "\\u", "\\u0000", "\\u005c", "\\ud83d", "\\uD83D", "u005c", "\0", "\ud83d"]
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
@@ -95,3 +95,15 @@ def test_two_keys_never_share_a_hash(first: list[str], second: list[str]) -> Non
 )
 def test_a_hash_is_what_sha256sum_says(parts: tuple[str, ...], computed: str) -> None:
     assert key_hash(parts) == UUID(computed)
+
+
+@given(keys=st.lists(st.tuples(st.text(), st.text(), st.sampled_from("ab")), min_size=1))
+def test_many_hashes_at_once_are_those_of_each_key(keys: list[tuple[str, ...]]) -> None:
+    digits = [key_hash(key).hex for key in keys]
+    assert key_hashes(list(zip(*keys, strict=True))) == digits
+
+
+def test_many_hashes_of_a_key_of_one_part_are_those_of_each() -> None:
+    assert key_hashes([["é", "", "x" * 9000]]) == [
+        key_hash((p,)).hex for p in ("é", "", "x" * 9000)
+    ]
