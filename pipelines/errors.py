@@ -16,6 +16,7 @@ happened, to which provider, target and page, and what to do.
     │   ├── RequestRefused          400, 401, 403, 404, 410, a redirect
     │   └── MalformedAnswer         not what the provider's documentation describes
     ├── TornWalk               (t)  the pages are not one state of the provider
+    ├── Contradicted           (t)  what changed does not fit what is published
     ├── HeldBack                    proven, but so different that a later walk has to agree
     ├── Superseded             (t)  a walk that overlapped this one was published first
     ├── TargetBusy             (t)  another process publishes the same target
@@ -109,6 +110,12 @@ class MalformedAnswer(ProviderError):
 
 class TornWalk(HoldfastError):
     """The pages are not one state of the provider: the set moved while it was read."""
+
+    transient = True
+
+
+class Contradicted(HoldfastError):
+    """What changed since the last snapshot does not fit its rows: a whole walk has to tell."""
 
     transient = True
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pipelines.errors import HoldfastError, Unexpected
+from pipelines.errors import Contradicted, HoldfastError, Unexpected
 from pipelines.extract.http import Client
 from pipelines.providers.provider import Aggregate, Dataset, Target
-from pipelines.walks import OnProgress, Progress, PublishedCollect, Walks
-from pipelines.warehouse.load import Guard, publish, same_as_current
+from pipelines.walks import OnProgress, Progress, Proven, PublishedCollect, Walks
+from pipelines.warehouse.listing import PublishedListing
+from pipelines.warehouse.load import Accepted, Guard, publish, same_as_current
 from pipelines.warehouse.postgres import DatabaseClock, Warehouse
 from pipelines.warehouse.registry import (
     PublishedSnapshot,
@@ -24,6 +25,7 @@ from pipelines.warehouse.registry import (
     find_published,
     last_published,
     oldest_first,
+    partial_in_a_row,
     record_failure,
     register_target,
 )
@@ -74,23 +76,23 @@ def take_snapshot(
             with connection.begin():
                 published = find_published(connection, target_id, run.key)
                 last = last_published(connection, target_id)
+                partial = partial_in_a_row(connection, target_id)
             if published:
                 return Taken(target, published, repeated=True)
-            desk = _Desk(connection, client.provider.dataset, target_id, last)
+            may_rest = partial < client.provider.partial_in_a_row(client.settings)
+            desk = _Desk(connection, client.provider.dataset, target_id, last, may_rest=may_rest)
             walks = Walks(desk, client, target, on_progress)
-            proven = walks.until_proven()
             guard = Guard(client.settings.max_drop_share, target.allow_empty, accept_empty)
+            proven = walks.until_proven()
             accepted = walks.accepted(proven)
-            snapshot = publish(
-                connection,
-                client.provider.dataset,
-                target_id,
-                run,
-                desk.stagings[proven.place],
-                accepted,
-                guard,
-                first_collect=proven.first_collect,
-            )
+            try:
+                snapshot = desk.publish(run, proven, accepted, guard)
+            except Contradicted as contradicted:
+                logger.warning("%s: %s; reading every page", target.name, contradicted)
+                desk.listing = None
+                proven = walks.until_proven()
+                accepted = walks.accepted(proven)
+                snapshot = desk.publish(run, proven, accepted, guard)
     except Exception as error:  # noqa: BLE001 - a mistake of ours, too, ends one target only
         failure = _as_failure(target, error)
         if target_id is not None:
@@ -179,12 +181,34 @@ class _Desk:
         dataset: Dataset,
         target_id: int,
         last: PublishedSnapshot | None,
+        *,
+        may_rest: bool,
     ) -> None:
+        self._last = last
+        self.listing: PublishedListing | None = None
+        if may_rest and last and last.top_place is not None:
+            self.listing = PublishedListing(connection, dataset, target_id, last.rows)
         self.stagings = (Staging(connection, dataset, 0), Staging(connection, dataset, 1))
         self.published = _as_collect(last) if last else None
         self._connection = connection
         self._dataset = dataset
         self._target_id = target_id
+
+    def publish(
+        self, run: Run, proven: Proven, accepted: Accepted, guard: Guard
+    ) -> PublishedSnapshot:
+        return publish(
+            self._connection,
+            self._dataset,
+            self._target_id,
+            run,
+            self.stagings[proven.place],
+            accepted,
+            guard,
+            known=self._last,
+            rests_on_known=proven.rests_on_published,
+            removed=proven.difference.removed if proven.difference else None,
+        )
 
     def same(self) -> bool:
         return same_rows(self._connection, *self.stagings)
@@ -203,4 +227,4 @@ def _as_collect(last: PublishedSnapshot) -> PublishedCollect:
     aggregate = None
     if migrated is not None and last.migrated_unconfirmed is not None:
         aggregate = Aggregate(migrated, last.migrated_unconfirmed)
-    return PublishedCollect(last.snapshot_id, last.rows, last.page_size, aggregate)
+    return PublishedCollect(last.rows, last.page_size, aggregate)

@@ -7,7 +7,8 @@ that what is put to trial is this code and no copy of it.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -16,6 +17,7 @@ from pipelines.errors import TornWalk
 from pipelines.extract import proof
 from pipelines.extract.http import Client
 from pipelines.extract.proof import Claim, Collect
+from pipelines.extract.to_last import Difference, GivenUp, Listing, ToLast
 from pipelines.extract.walk import Fetched, Fetcher, PageCapped, backward, chained, forward
 from pipelines.providers.provider import Aggregate, Page, Proof, Row, Target
 from pipelines.warehouse.load import Accepted
@@ -61,7 +63,6 @@ class Stage(Protocol):
 class PublishedCollect:
     """What is known of the last published walk beside its rows."""
 
-    snapshot_id: int
     rows: int
     page_size: int
     aggregate: Aggregate | None
@@ -72,12 +73,16 @@ class Desk(Protocol):
 
     `same` tells whether both stages hold the same rows, in whatever order; `same_as_published`,
     whether one holds exactly what is `published`; `clock` reads the clock that snapshots go by.
+    `listing` is what is published in the provider's order, where that is known and a walk may rest
+    on it.
     """
 
     @property
     def stagings(self) -> Sequence[Stage]: ...
     @property
     def published(self) -> PublishedCollect | None: ...
+    @property
+    def listing(self) -> Listing | None: ...
     def same(self) -> bool: ...
     def same_as_published(self, place: int) -> bool: ...
     def clock(self, before: DatabaseClock | None = None) -> DatabaseClock: ...
@@ -87,15 +92,17 @@ class Desk(Protocol):
 class Proven:
     """A collect with its claim; its rows are in the desk's stage number `place`.
 
-    `began` is when the first request went out on which the claim rests; `first_collect` is set
-    where a published snapshot served as the first of two collects.
+    `began` is when the first request went out on which the claim rests; `rests_on_published` tells
+    whether it rests on the published snapshot, too. With a `difference` the stage holds what
+    entered since that one, and not the whole set.
     """
 
     claim: Claim
     collect: Collect
     place: int
     began: float
-    first_collect: int | None = None
+    rests_on_published: bool = False
+    difference: Difference | None = None
 
 
 class Walks:
@@ -118,6 +125,7 @@ class Walks:
         self._largest_page = min(client.settings.page_size, client.provider.max_page_size)
         self._page_size = self._first_page_size()
         self._began: float | None = None
+        self._page_zero: Fetched | None = None
         self._longest = 1
         self.walks = self.pages = 0
 
@@ -130,6 +138,8 @@ class Walks:
         """Walk until a walk is proven. Raises TornWalk when the bounded number of them is not."""
         previous: Collect | None = None
         why = ""
+        if proven := self._since_last():
+            return proven
         while self._may_walk():
             place = self.walks % 2
             self.walks += 1
@@ -157,6 +167,51 @@ class Walks:
             f" raise {prefix}_REQUESTS_PER_MINUTE or {prefix}_MAX_WALKS",
             where=self._target.name,
         )
+
+    def _since_last(self) -> Proven | None:
+        """What changed since the last published snapshot, where that is cheaper than a walk."""
+        listing, last = self._desk.listing, self._desk.published
+        if listing is None or last is None:
+            return None
+        limit, window = self._page_size, self._client.settings.concurrency
+        attempt = ToLast(self._fetch, limit, self._client.ahead, window, listing, self._note)
+        try:
+            difference = attempt.run(self._desk.stagings[0])
+            self._desk.stagings[0].finish(difference.entered)
+        except (GivenUp, TornWalk) as reason:
+            logger.info("%s: a whole walk is needed: %s", self._target.name, reason)
+            if isinstance(reason, GivenUp) and reason.first:
+                self._page_zero = reason.first
+                self.pages -= 1  # it is counted where the walk begins with it
+            return None
+        self.walks = 1
+        collect = Collect(
+            rows=difference.rows,
+            pages=self.pages,
+            page_size=limit,
+            began=difference.first.asked_at,
+            ended=time.monotonic(),
+            first_answered_at=difference.first.answered_at,
+            first_size=difference.first.page.total,
+            top_asked_at=difference.top.asked_at,
+            top_answered_at=difference.top.answered_at,
+            top_total=difference.rows,
+            first_tip=difference.first.tip,
+            last_tip=difference.last.tip,
+            aggregate=None,
+        )
+        claim = proof.claim_chained_to_last(collect)
+        began = collect.began
+        return Proven(claim, collect, 0, began, rests_on_published=True, difference=difference)
+
+    def _note(self, fetched: Fetched) -> None:
+        """Count a page that was read to find a difference."""
+        if self._began is None:
+            self._began = fetched.asked_at
+        self.pages += 1
+        page = fetched.page
+        read = min(self.pages * self._page_size, page.total or 0)
+        self._on_progress(Progress(self._target, 1, self.pages, read, page.total))
 
     def _may_walk(self) -> bool:
         """Whether fewer requests were made than `max_walks` whole walks take: most torn walks end
@@ -206,18 +261,23 @@ class Walks:
     def _collect(self, place: int, previous: Collect | None) -> Collect:
         staging = self._desk.stagings[place]
         staging.clear()
+        ahead, window = self._client.ahead, self._client.settings.concurrency
+        pages: Generator[Fetched, None, None]
         if self._chain:
-            window = self._client.settings.concurrency
-            pages = chained(self._fetch, self._page_size, self._client.ahead, window)
+            first, self._page_zero = self._page_zero, None
+            pages = chained(self._fetch, self._page_size, ahead, window, first=first)
         elif rows := self._rows_to_confirm(previous):
-            pages = backward(self._fetch, self._page_size, rows)
+            pages = backward(self._fetch, self._page_size, rows, ahead, window)
         else:
             pages = forward(
                 self._fetch,
                 self._page_size,
+                ahead,
+                window,
                 may_be_capped=self._client.provider.caps_pages_silently,
             )
-        collect = self._stage(pages, staging)
+        with closing(pages):
+            collect = self._stage(pages, staging)
         staging.finish(collect.rows)
         return collect
 
@@ -286,7 +346,7 @@ class Walks:
         last = self._desk.published
         if last and self._is_published(collect, last, place):
             claim = proof.claim_same_as_published(collect)
-            return Proven(claim, collect, place, collect.began, last.snapshot_id)
+            return Proven(claim, collect, place, collect.began, rests_on_published=True)
         return None
 
     def _is_published(self, collect: Collect, last: PublishedCollect, place: int) -> bool:

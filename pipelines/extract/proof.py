@@ -8,6 +8,15 @@ the union of all pages is the state that page 0 saw. A chain reorganisation, whi
 back in its old place, is the exception; the tips of the first and the last answer are kept with the
 snapshot.
 
+`chained_to_last` (the same providers): let x be a row of the last published snapshot that stands
+there still, and nothing but rows that were read stand above it. As many rows below it as there were
+when that was published: they are the same rows, by the rule above. Fewer: some of them have left;
+each that a page showed to be missing between two that were its neighbours has left and can't come
+back in its place. When, after the last of those pages, the top is read and shows just as many fewer
+below x as were seen to be missing, these are all that are. The first case is a link like any other,
+and holds for replicas that lag, too; the second one needs that the last answer shows no older state
+than those before it. A whole walk now and then is the safety net (see Listing in to_last).
+
 `double_collect` (any order): two whole walks, the second begun after the first ended, gave the same
 n rows (Afek et al., Atomic Snapshots of Shared Memory, JACM 1993), and the first page of the second
 showed that the set had n rows. A row that both walks saw was there when that page was answered,
@@ -101,6 +110,12 @@ def claim_chained(collect: Collect) -> Claim:
     if collect.rows != collect.top_total:
         raise TornWalk(f"{collect.rows} rows, page 0 counted {collect.top_total}")
     return Claim(Proof.CHAINED, collect.top_asked_at, collect.top_answered_at)
+
+
+def claim_chained_to_last(collect: Collect) -> Claim:
+    """All that is missing of the last published snapshot is known, by the page at position 0 and
+    those linked to it."""
+    return Claim(Proof.CHAINED_TO_LAST, collect.top_asked_at, collect.top_answered_at)
 
 
 def claim_same_twice(first: Collect, second: Collect) -> Claim:

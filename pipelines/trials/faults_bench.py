@@ -19,7 +19,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from pipelines.errors import HoldfastError, ProviderError, Superseded, Unexpected
+from pipelines.errors import HoldfastError, ProviderError, Unexpected
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings, Target
@@ -52,7 +52,6 @@ UNDISTURBED = {"max_walks": 6, "max_drop_share": 1.0}
 
 FIRST_BACKOFF = 0.01
 LATER_RUNS = 3
-OVERLAPS = 3
 LONGEST_TRIAL = 30.0
 """Seconds after which a fault counts as not survived: by far more than the settings allow."""
 
@@ -107,19 +106,7 @@ class Bench:
         self._stack.close()
 
     def run(self, case: Case) -> Outcome:
-        """Try one fault on a new target.
-
-        A run that follows at once may seem to overlap the one before, as far as the two clocks of a
-        busy machine can tell: that says nothing about the fault, which is then tried anew.
-        """
-        outcome = self._try(case)
-        for _ in range(OVERLAPS):
-            if not isinstance(outcome.error, Superseded):
-                return outcome
-            outcome = self._try(case)
-        return outcome
-
-    def _try(self, case: Case) -> Outcome:
+        """Try one fault on a new target."""
         scene = Scene(self.provider.name, self.world, self._add_target(), self._chance)
         target = self._target(scene.key)
         self._take_undisturbed(target)
@@ -164,6 +151,8 @@ class Bench:
         given: dict[str, Any] = {"base_url": self.sandbox.url(self.provider.name), **LIMITS}
         if self.provider.name == "catenis":
             given |= {"device_id": ISSUER, "api_secret": SecretStr(ISSUER_SECRET)}
+        if self.provider.dataset.ordered:
+            given["full_walk_every"] = 1  # the faults are aimed at pages of a whole walk
         return self.provider.settings_type(_env_prefix="HOLDFAST_TRIAL_", **given | changed)
 
     @contextmanager
@@ -214,7 +203,7 @@ class Bench:
 
     def _judge_refused(self, target: Target, error: BaseException, before: str) -> list[str]:
         problems = []
-        if not isinstance(error, HoldfastError) or isinstance(error, Unexpected | Superseded):
+        if not isinstance(error, HoldfastError) or isinstance(error, Unexpected):
             problems.append("no error of the tree that says what to do")
         place = f"{target.name}, rows from " if isinstance(error, ProviderError) else target.name
         if not str(error).startswith(place):

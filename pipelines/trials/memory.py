@@ -1,10 +1,11 @@
 """A desk for walks in this process's memory, in place of Postgres (see pipelines.walks.Desk)."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from pipelines.errors import TornWalk
+from pipelines.extract.missing import Known
 from pipelines.providers.provider import Dataset, Row
 from pipelines.walks import Proven, PublishedCollect
 from pipelines.warehouse.postgres import DatabaseClock
@@ -33,19 +34,47 @@ class MemoryStage:
             raise TornWalk(f"{len(self.rows)} rows arrived of {rows} that were read")
 
 
-class MemoryDesk:
-    """Two stages, and what was published last."""
+class MemoryListing:
+    """Published rows as they stood in the list, from the first to the last."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.in_order = tuple(rows)
+        self._known = {
+            row: Known(rank, rank) for rank, row in enumerate(reversed(self.in_order), start=1)
+        }
+
+    @property
+    def rows(self) -> int:
+        return len(self.in_order)
+
+    def find(self, rows: Sequence[Row]) -> list[Known | None]:
+        return [self._known.get(row) for row in rows]
+
+    def without(self, removed: Iterable[tuple[int, int]]) -> list[Row]:
+        gone = {
+            place for low, high in removed for place in range(low + 1, min(high, self.rows + 1))
+        }
+        return [row for row in self.in_order if self._known[row].place not in gone]
+
+
+class MemoryDesk:
+    """Two stages, and what was published last. `partial`: a walk may rest on it."""
+
+    def __init__(self, dataset: Dataset, *, partial: bool = False) -> None:
         self.stagings = (MemoryStage(dataset), MemoryStage(dataset))
         self.published: PublishedCollect | None = None
-        self._published_rows: frozenset[Row] = frozenset()
+        self._listing = MemoryListing(())
+        self._partial = partial
+
+    @property
+    def listing(self) -> MemoryListing | None:
+        return self._listing if self._partial and self.published else None
 
     def same(self) -> bool:
         return frozenset(self.stagings[0].rows) == frozenset(self.stagings[1].rows)
 
     def same_as_published(self, place: int) -> bool:
-        return frozenset(self.stagings[place].rows) == self._published_rows
+        return frozenset(self.stagings[place].rows) == frozenset(self._listing.in_order)
 
     def clock(self, before: DatabaseClock | None = None) -> DatabaseClock:
         """This machine's clock, by which the sandbox's world lives too."""
@@ -54,10 +83,15 @@ class MemoryDesk:
         taken = (asked, time.monotonic(), reading)
         return DatabaseClock((*(before.readings if before else ()), taken))
 
-    def publish(self, proven: Proven) -> None:
+    def publish(self, proven: Proven) -> Sequence[Row]:
+        """Make a proven walk the last published one; returns the whole set's rows."""
         collect = proven.collect
-        self._published_rows = frozenset(self.stagings[proven.place].rows)
-        self.published = PublishedCollect(0, collect.rows, collect.page_size, collect.aggregate)
+        rows = list(self.stagings[proven.place].rows)
+        if proven.difference:
+            rows += self._listing.without(proven.difference.removed)
+        self._listing = MemoryListing(rows)
+        self.published = PublishedCollect(collect.rows, collect.page_size, collect.aggregate)
+        return rows
 
     def forget(self) -> None:
         """As if nothing had ever been published."""

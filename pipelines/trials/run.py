@@ -17,7 +17,7 @@ from pipelines.errors import TornWalk
 from pipelines.extract.http import Client
 from pipelines.extract.walk import Fetcher
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Target
+from pipelines.providers.provider import Proof, Target
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.world import EMPTY, ISSUER, World
 from pipelines.trials.between import Between
@@ -60,7 +60,8 @@ class Trial:
         self._sandbox.before_response = self._between.before_response
         self._sandbox.after_response = self._between.after_response
         self._target = _target(self._living.key)
-        self._desk = MemoryDesk(self._client.provider.dataset)
+        partial = self._kind.proof is Proof.CHAINED_TO_LAST
+        self._desk = MemoryDesk(self._client.provider.dataset, partial=partial)
 
     def run(self, wanted: int) -> Tally:
         """Take targets until the proof on trial has accepted `wanted`, then walk naively."""
@@ -94,8 +95,7 @@ class Trial:
         if proven is None:
             return
         accepted = walks.accepted(proven)
-        self._desk.publish(proven)
-        rows = self._desk.stagings[proven.place].rows
+        rows = self._desk.publish(proven)
         if self._spoil and rows:
             rows, self._spoil = rows[1:], False
         self.tally.accepted[proven.claim.proof] += 1

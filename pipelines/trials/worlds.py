@@ -63,6 +63,12 @@ def _hiro(name: str, about: str, **how: object) -> TrialWorld:
     return _world("hiro", Proof.CHAINED, name, about, how)
 
 
+def _since(name: str, about: str, **how: object) -> TrialWorld:
+    """Longer lists, most of which stays as it is from one snapshot to the next."""
+    how = {"rows": (60, 150), "chances": (0.02, 0.06), **how}
+    return _world("hiro", Proof.CHAINED_TO_LAST, f"since-{name}", about, how)
+
+
 def _altura(name: str, about: str, **how: object) -> TrialWorld:
     return _world("altura", Proof.DOUBLE_COLLECT, name, about, how)
 
@@ -79,6 +85,7 @@ def _world(
 
 
 _TINY = {"rows": (3, 10), "page_size": 6, "proof": Proof.SINGLE_PAGE, "chances": (0.1, 0.3)}
+_PARALLEL = {"page_size": 3, "workers": 4}
 _STICKY = Cache(keep=40, hits=0.7, honest=False)
 _HONEST = Cache(keep=20, hits=0.1, honest=True)
 _LAGGING = (0, 0, 1, 0, 2)
@@ -100,10 +107,27 @@ WORLDS: tuple[TrialWorld, ...] = (
     _hiro("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST),
     _hiro("reorgs", "half of all changes orphan one to three blocks: what they moved is back in its"
           " old place", changes={**MIXED, "reorg": 10}, promises=False),
+    _since("mixed", "what changed since the last snapshot; transfers, mints and burns anywhere"),
+    _since("parallel", "the same, four pages at once", workers=4),
+    _since("balanced", "one in and one out, at once or in turn: totals come back",
+           changes=BALANCED, workers=4),
+    _since("borders", "rows leave at the borders of pages", at_borders=True, workers=4,
+           changes={"in": 1, "out": 2, "swap": 2}),
+    _since("bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.005, 0.02)),
+    _since("flips", "the same tokens leave and come back, again and again", changes={"flip": 1}),
+    _since("sticky-cache", "a cache per URL that does not tell", cache=_STICKY),
+    _since("replicas", "servers in turn, up to four states behind", replicas=(0, 2, 4),
+           rows=(40, 80), chances=(0.005, 0.02), promises=False, evidence=False),
+    _since("reorgs", "half of all changes orphan one to three blocks", promises=False,
+           changes={**MIXED, "reorg": 10}),
     _altura("mixed", "transfers, mints, burns, changed balances"),
+    _altura("mixed-parallel", "the same on pages half as large, four of them at once",
+            **_PARALLEL),
     _altura("balanced", "one in and one out, at once or in turn: totals come back",
             changes=BALANCED),
     _altura("borders", "changes at the borders of pages", at_borders=True),
+    _altura("borders-parallel", "the same on pages half as large, four of them at once",
+            at_borders=True, **_PARALLEL),
     _altura("bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.01, 0.05)),
     _altura("busy", "a larger item under constant trade", changes=TRADE, chances=(0.06, 0.1),
             rows=(18, 30)),
@@ -116,8 +140,12 @@ WORLDS: tuple[TrialWorld, ...] = (
             promises=False),
     _catenis("mixed", "transfers, issues, what migrated and what is unconfirmed",
              changes={**MIXED, "aggregate": 1}),
+    _catenis("mixed-parallel", "the same on pages half as large, four of them at once",
+             changes={**MIXED, "aggregate": 1}, **_PARALLEL),
     _catenis("balanced", "one in and one out, at once or in turn", changes=BALANCED),
     _catenis("borders", "changes at the borders of pages", at_borders=True),
+    _catenis("borders-parallel", "the same on pages half as large, four of them at once",
+             at_borders=True, **_PARALLEL),
     _catenis("bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.01, 0.05)),
     _catenis("tiny", "sets of about a page", **_TINY),
     _catenis("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST),

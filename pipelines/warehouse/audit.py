@@ -178,6 +178,7 @@ def _names(provider: Provider) -> dict[str, sql.Composable]:
         "amount_sum": summed,
         "no_amount": sql.SQL("0" if dataset.amount else "null::numeric"),
         "acquisition": sql.Identifier(acquisition) if acquisition else sql.SQL("null::text"),
+        "place": sql.Identifier("place") if dataset.ordered else sql.SQL("null::bigint"),
         "most_examples": sql.Literal(MOST_EXAMPLES),
         "longest_key": sql.Literal(LONGEST_KEY),
     }

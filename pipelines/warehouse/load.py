@@ -1,22 +1,23 @@
 """From staging to published: the delta, the guards, and the one transaction that changes what is
 visible.
 
-A reader sees the old state or the new one. Killed at any point, nothing is half there. The
-statements are the ones measured best at 1 M rows: a full join into a temp table, then one statement
-each for what goes to history, leaves, changes and enters.
+A reader sees the old state or the new one. Killed at any point, nothing is half there. A first
+snapshot goes from staging straight into `current`; a later one by its delta (delta.py), with one
+statement each for what goes to history, leaves, changes and enters.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import UUID
 
-from pipelines.errors import HeldBack, Superseded, TargetBusy
+from pipelines.errors import Contradicted, HeldBack, Superseded, TargetBusy
 from pipelines.providers.provider import Dataset
+from pipelines.warehouse.delta import Removed, count_kinds, make_delta, whole_difference
+from pipelines.warehouse.places import Places, number_anew, places_of
 from pipelines.warehouse.registry import (
     PublishedSnapshot,
     Run,
@@ -25,7 +26,7 @@ from pipelines.warehouse.registry import (
     last_published,
     return_from_retirement,
 )
-from pipelines.warehouse.schema import KINDS, DatasetTables, analyze, dataset_tables, snapshot
+from pipelines.warehouse.schema import KINDS, DatasetTables, dataset_tables, snapshot
 from pipelines.warehouse.staging import Staging
 
 LOCK_PATIENCE = 30.0
@@ -71,9 +72,9 @@ def same_as_current(
     connection: sa.Connection, dataset: Dataset, target_id: int, staging: Staging
 ) -> bool:
     """Whether a finished collect is exactly what is published, attributes included."""
-    delta = _delta(dataset, target_id, staging, merge=False)
+    difference = whole_difference(dataset, target_id, staging.table, merge=False)
     with connection.begin():
-        return not connection.scalar(sa.select(sa.exists(delta)))
+        return not connection.scalar(sa.select(sa.exists(difference)))
 
 
 def publish(
@@ -85,30 +86,42 @@ def publish(
     accepted: Accepted,
     guard: Guard,
     *,
-    first_collect: int | None = None,
+    known: PublishedSnapshot | None,
+    rests_on_known: bool = False,
+    removed: Removed | None = None,
 ) -> PublishedSnapshot:
     """Make a proven walk the present, in one transaction.
 
-    `first_collect` is the snapshot that the walk was compared with, where the proof rests on it.
-    Returns what the same run has published before, if it has. Raises Superseded for a walk that
-    overlaps one published meanwhile, HeldBack where a guard holds it, TargetBusy when another
-    process does not let go of the target.
+    `known` is the newest snapshot of the target as of before the walk; `rests_on_known` says that
+    the proof needs it to be so still. With `removed`, staging holds only what entered since that
+    one, and `removed` tells what left. Returns what the same run has published before, if it has.
+    Raises Superseded for a walk that overlaps one published meanwhile, Contradicted where `removed`
+    and staging do not fit what is published, HeldBack where a guard holds the set, TargetBusy when
+    another process does not let go of the target.
     """
     with connection.begin():
         _lock(connection, target_id)
         if repeated := find_published(connection, target_id, run.key):
             return repeated
         last = last_published(connection, target_id)
-        if last and (accepted.started_at < last.finished_at or _is_other(first_collect, last)):
+        is_known = last is None or (known is not None and known.snapshot_id == last.snapshot_id)
+        if last and not is_known and (rests_on_known or accepted.started_at < last.finished_at):
             raise Superseded(
                 f"a snapshot taken until {last.finished_at:%Y-%m-%d %H:%M:%S} UTC was published"
                 f" while this walk, begun {accepted.started_at:%H:%M:%S}, was under way"
             )
-        delta = _make_delta(connection, dataset, target_id, staging)
-        counts = _count(connection, delta)
+        now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        accepted = _between(accepted, last.published_at if last and is_known else None, now)
         if last:
+            delta = make_delta(connection, dataset, target_id, staging.table, removed)
+            counts = count_kinds(connection, delta)
+            if removed is not None:
+                _check_sum(counts, last, accepted.rows)
             _check_guard(connection, run, last, accepted.rows, guard)
-        _apply(connection, dataset, target_id, delta, accepted.snapshot_at)
+            order = _replace(connection, dataset, target_id, staging, delta, accepted, last)
+        else:
+            counts = dict.fromkeys(KINDS, 0) | {"entered": accepted.rows}
+            order = _enter_all(connection, dataset, target_id, staging.table, accepted)
         return_from_retirement(connection, target_id, accepted.started_at)
         inserted = connection.execute(
             snapshot.insert()
@@ -120,14 +133,44 @@ def publish(
                 amount_sum=_amount_sum(connection, dataset, staging),
                 **asdict(accepted),
                 **counts,
+                **asdict(order),
             )
             .returning(snapshot)
         )
         return PublishedSnapshot(**inserted.mappings().one())
 
 
-def _is_other(first_collect: int | None, last: PublishedSnapshot) -> bool:
-    return first_collect is not None and first_collect != last.snapshot_id
+@dataclass(frozen=True)
+class _Order:
+    """What `snapshot` keeps of the rows' order."""
+
+    top_place: int | None = None
+    reordered: bool = False
+
+
+def _between(accepted: Accepted, after: datetime | None, now: datetime) -> Accepted:
+    """The walk with tighter bounds: it began after the snapshot that it knew was published, and is
+    over. Its own were widened by what asking the database for its time took.
+    """
+    earliest = max(accepted.started_at, after) if after else accepted.started_at
+    at = max(accepted.snapshot_at, earliest)
+    until = max(at, min(accepted.snapshot_until, now))
+    return replace(
+        accepted,
+        started_at=earliest,
+        snapshot_at=at,
+        snapshot_until=until,
+        finished_at=max(until, min(accepted.finished_at, now)),
+    )
+
+
+def _check_sum(counts: dict[str, int], last: PublishedSnapshot, rows: int) -> None:
+    """Raise Contradicted unless what was published and the changes make the rows that are there."""
+    if last.rows + counts["entered"] - counts["exited"] != rows:
+        raise Contradicted(
+            f"{last.rows} published rows, {counts['entered']} more and {counts['exited']} fewer are"
+            f" not the {rows} that were counted"
+        )
 
 
 def _lock(connection: sa.Connection, target_id: int) -> None:
@@ -138,67 +181,6 @@ def _lock(connection: sa.Connection, target_id: int) -> None:
         if time.monotonic() > deadline:
             raise TargetBusy(f"another process has been publishing it for {LOCK_PATIENCE:g} s")
         time.sleep(0.1)
-
-
-def _delta(dataset: Dataset, target_id: int, staging: Staging, *, merge: bool) -> sa.Select[Any]:
-    """What differs between a finished collect and what is published: key_hash, change, the values.
-
-    With `merge`, columns that an answer may leave out keep the value known before.
-    """
-    new = staging.table
-    current = dataset_tables(dataset).current
-    old = sa.select(current).where(current.c.target_id == target_id).subquery("old")
-    values = {
-        name: sa.func.coalesce(new.c[name], old.c[name])
-        if merge and name in dataset.kept_when_absent
-        else new.c[name]
-        for name in dataset.value_names
-    }
-    entered, exited = old.c.key_hash.is_(None), new.c.key_hash.is_(None)
-    kinds: list[tuple[sa.ColumnElement[bool], str]] = [(entered, "entered"), (exited, "exited")]
-    if dataset.acquisition:
-        name = dataset.acquisition
-        kinds.append((new.c[name] != old.c[name], "reacquired"))
-    if dataset.amount:
-        kinds.append((new.c[dataset.amount] > old.c[dataset.amount], "increased"))
-        kinds.append((new.c[dataset.amount] < old.c[dataset.amount], "decreased"))
-    differs = (value.is_distinct_from(old.c[name]) for name, value in values.items())
-    return (
-        sa.select(
-            sa.func.coalesce(new.c.key_hash, old.c.key_hash).label("key_hash"),
-            sa.case(*kinds, else_="profile").label("change"),
-            *(new.c[name].label(name) for name in dataset.key),
-            *(value.label(name) for name, value in values.items()),
-        )
-        .select_from(new.join(old, new.c.key_hash == old.c.key_hash, full=True))
-        .where(sa.or_(entered, exited, *differs))
-    )
-
-
-def _make_delta(
-    connection: sa.Connection, dataset: Dataset, target_id: int, staging: Staging
-) -> sa.Table:
-    delta = sa.Table(
-        "delta",
-        sa.MetaData(),
-        sa.Column("key_hash", UUID),
-        sa.Column("change", sa.Text),
-        *(sa.Column(name, staging.table.c[name].type) for name in dataset.column_names),
-        prefixes=["temporary"],
-        postgresql_on_commit="drop",
-    )
-    delta.create(connection)
-    select = _delta(dataset, target_id, staging, merge=True)
-    connection.execute(delta.insert().from_select([column.name for column in delta.c], select))
-    analyze(connection, delta)
-    return delta
-
-
-def _count(connection: sa.Connection, delta: sa.Table) -> dict[str, int]:
-    counted = connection.execute(
-        sa.select(delta.c.change, sa.func.count().label("rows")).group_by(delta.c.change)
-    )
-    return dict.fromkeys(KINDS, 0) | {row.change: row.rows for row in counted}
 
 
 def _check_guard(
@@ -234,12 +216,46 @@ def _agree(held: int, rows: int, share: float) -> bool:
     return min(held, rows) >= (1 - share) * max(held, rows)
 
 
+def _enter_all(
+    connection: sa.Connection,
+    dataset: Dataset,
+    target_id: int,
+    staging: sa.Table,
+    accepted: Accepted,
+) -> _Order:
+    """The first snapshot of a target: all rows enter."""
+    places = Places(base=0, changed=accepted.rows)
+    _enter(connection, dataset, target_id, staging, accepted.snapshot_at, places, sa.true())
+    return _Order(top_place=accepted.rows if dataset.ordered else None)
+
+
+def _replace(
+    connection: sa.Connection,
+    dataset: Dataset,
+    target_id: int,
+    staging: Staging,
+    delta: sa.Table,
+    accepted: Accepted,
+    last: PublishedSnapshot,
+) -> _Order:
+    """Apply a delta to what the last snapshot left."""
+    places = places_of(connection, delta, last.top_place) if dataset.ordered else Places(None, 0)
+    _apply(connection, dataset, target_id, delta, accepted.snapshot_at, places)
+    if not dataset.ordered:
+        return _Order()
+    if places.base is not None:
+        return _Order(top_place=places.base + places.changed)
+    number_anew(connection, dataset, target_id, staging.table, accepted.rows)
+    return _Order(top_place=accepted.rows, reordered=last.top_place is not None)
+
+
 def _apply(
     connection: sa.Connection,
     dataset: Dataset,
     target_id: int,
     delta: sa.Table,
     at: datetime,
+    places: Places,
 ) -> None:
     tables = dataset_tables(dataset)
     current = tables.current
@@ -255,22 +271,34 @@ def _apply(
             held_since=sa.case((reacquired, moment), else_=current.c.held_since),
             valid_from=moment,
             **{name: delta.c[name] for name in dataset.value_names},
+            **({"place": places.of(delta)} if dataset.ordered else {}),
         )
     )
-    entering = (
-        sa.select(
-            sa.literal(target_id),
-            delta.c.key_hash,
-            *(delta.c[name] for name in dataset.column_names),
-            moment,
-            moment,
-        )
-        .where(delta.c.change == "entered")
-        .order_by(delta.c.key_hash)
-    )
-    connection.execute(
-        current.insert().from_select([column.name for column in current.c], entering)
-    )
+    _enter(connection, dataset, target_id, delta, at, places, delta.c.change == "entered")
+
+
+def _enter(
+    connection: sa.Connection,
+    dataset: Dataset,
+    target_id: int,
+    rows: sa.Table,
+    at: datetime,
+    places: Places,
+    condition: sa.ColumnElement[bool],
+) -> None:
+    """Insert rows of staging or of the delta into `current`, in the order of its primary key."""
+    current = dataset_tables(dataset).current
+    moment = sa.literal(at, sa.DateTime(timezone=True))
+    values: dict[str, sa.ColumnElement[Any]] = {
+        "target_id": sa.literal(target_id),
+        "key_hash": rows.c.key_hash,
+        **{name: rows.c[name] for name in dataset.column_names},
+        "held_since": moment,
+        "valid_from": moment,
+        **({"place": places.of(rows)} if dataset.ordered else {}),
+    }
+    entering = sa.select(*values.values()).where(condition).order_by(rows.c.key_hash)
+    connection.execute(current.insert().from_select(list(values), entering))
 
 
 def _keep_history(
@@ -280,12 +308,12 @@ def _keep_history(
     here: sa.ColumnElement[bool],
     moment: sa.ColumnElement[datetime],
 ) -> None:
+    names = [column.name for column in tables.history.c if column.name != "valid_to"]
     ended = (
-        sa.select(*tables.current.c, moment)
+        sa.select(*(tables.current.c[name] for name in names), moment)
         .where(here, delta.c.change != "entered")
         .order_by(tables.current.c.key_hash)
     )
-    names = [column.name for column in tables.current.c]
     connection.execute(tables.history.insert().from_select([*names, "valid_to"], ended))
 
 

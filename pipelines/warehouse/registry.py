@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from pipelines.errors import HeldBack, HoldfastError
-from pipelines.providers.provider import Target
+from pipelines.providers.provider import Proof, Target
 from pipelines.warehouse.schema import snapshot, walk_failure
 from pipelines.warehouse.schema import target as target_table
 from pipelines.warehouse.text import cut, escape
@@ -57,6 +57,8 @@ class PublishedSnapshot:
     page_size: int
     first_tip: str | None
     last_tip: str | None
+    top_place: int | None
+    reordered: bool
 
     @property
     def is_first_and_empty(self) -> bool:
@@ -173,6 +175,16 @@ def last_published(connection: sa.Connection, target_id: int) -> PublishedSnapsh
         .order_by(snapshot.c.snapshot_at.desc())
         .limit(1),
     )
+
+
+def partial_in_a_row(connection: sa.Connection, target_id: int) -> int:
+    """How many snapshots of a target rest on the one before since the last whole walk."""
+    mine = snapshot.c.target_id == target_id
+    whole = sa.select(sa.func.max(snapshot.c.snapshot_at)).where(
+        mine, snapshot.c.proof != Proof.CHAINED_TO_LAST
+    )
+    after = sa.select(sa.func.count()).where(mine, snapshot.c.snapshot_at > whole.scalar_subquery())
+    return int(connection.scalar(after) or 0)
 
 
 def held_rows(connection: sa.Connection, last: PublishedSnapshot, run_key: str) -> int | None:

@@ -72,6 +72,8 @@ snapshot = sa.Table(
     sa.Column("page_size", sa.Integer, nullable=False),
     sa.Column("first_tip", sa.Text),
     sa.Column("last_tip", sa.Text),
+    sa.Column("top_place", sa.BigInteger),
+    sa.Column("reordered", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 walk_failure = sa.Table(
@@ -115,8 +117,9 @@ def dataset_tables(dataset: Dataset) -> DatasetTables:
             _time("held_since"),
         ]
 
+    place = [sa.Column("place", sa.BigInteger)] if dataset.ordered else []
     return DatasetTables(
-        current=sa.Table(f"{dataset.name}_current", own, *held(), _time("valid_from")),
+        current=sa.Table(f"{dataset.name}_current", own, *held(), _time("valid_from"), *place),
         history=sa.Table(
             f"{dataset.name}_history",
             own,
@@ -134,10 +137,13 @@ def analyze(connection: sa.Connection, table: sa.Table) -> None:
 
 
 def _staging(dataset: Dataset, number: int) -> sa.Table:
+    """A walk's rows; `position` counts them from 0 as they came."""
+    position = [sa.Column("position", sa.BigInteger)] if dataset.ordered else []
     return sa.Table(
         f"staging_{number}_{dataset.name}",
         sa.MetaData(),
         sa.Column("key_hash", UUID),
+        *position,
         *_columns(dataset),
         prefixes=["temporary"],
         postgresql_on_commit="preserve rows",

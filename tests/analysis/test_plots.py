@@ -53,6 +53,8 @@ def change(label, *, first=False, **counts) -> Change:
             page_size=100,
             first_tip=None,
             last_tip=None,
+            top_place=None,
+            reordered=False,
             **{kind: counts.get(kind, 0) for kind in kinds},
         ),
     )

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from pipelines.errors import Superseded
 from pipelines.sandbox.answers import Answer
 from tests.end_to_end import stopping_worker
 
@@ -58,7 +57,7 @@ FIRST_WALK = Point("the first of two walks is staged", _FINISH)
 LAST_PAGE = Point("the last page is staged", _FINISH, side="entered", nth=2)
 PROVEN = Point("the walk is proven", "pipelines.walks:Walks.until_proven")
 LOCKED = Point("the target is locked", f"{_LOAD}:_lock")
-DELTA = Point("the delta is made", f"{_LOAD}:_make_delta")
+DELTA = Point("the delta is made", f"{_LOAD}:make_delta")
 HISTORY = Point("history is written", f"{_LOAD}:_keep_history")
 CHANGED = Point("current is changed", f"{_LOAD}:_apply")
 INSERTED = Point("its row in snapshot is inserted", f"{_LOAD}:PublishedSnapshot", side="entered")
@@ -139,21 +138,10 @@ class Scene:
         return self.pipeline.sql(statement, **parameters)
 
     def take(self, run: str) -> Any:
-        """A snapshot by this process, whose rows are compared with the world's.
-
-        Again where it began too close on the last one: the database's clock is known to the time
-        that asking it takes, so that a walk right after another counts as overlapping.
-        """
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                snapshot = self.pipeline.take(self.key, run=run, page_size=PAGE_SIZE)
-            except Superseded:
-                if time.monotonic() > deadline:
-                    raise
-            else:
-                self.note(snapshot.snapshot_id)
-                return snapshot
+        """A snapshot by this process, whose rows are compared with the world's."""
+        snapshot = self.pipeline.take(self.key, run=run, page_size=PAGE_SIZE)
+        self.note(snapshot.snapshot_id)
+        return snapshot
 
     def note(self, snapshot_id: int) -> None:
         """Remember that this snapshot has to show the world as it is now."""

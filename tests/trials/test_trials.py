@@ -16,9 +16,11 @@ IN_SMALL = (
     "hiro-replicas",
     "altura-mixed",
     "altura-borders",
+    "altura-mixed-parallel",
     "altura-honest-cache",
     "catenis-mixed",
     "catenis-balanced",
+    "catenis-borders-parallel",
     "catenis-tiny",
 )
 

@@ -35,6 +35,21 @@ where c.target_id = h.target_id
     and c.valid_from = h.valid_to
     and c.held_since <> h.held_since;
 
+-- places_are_one_order: two rows have the same place
+update hiro_nft_holdings_current c
+set place = 1
+where place = 2;
+
+-- places_are_one_order: a row has lost its place
+update hiro_nft_holdings_current
+set place = null
+where ctid in (select ctid from hiro_nft_holdings_current limit 1);
+
+-- places_are_one_order: the highest place is forgotten
+update snapshot s
+set top_place = 1
+where s.snapshot_id in (select max(snapshot_id) from snapshot where top_place > 1 group by target_id);
+
 -- current_is_the_last_snapshot: a row that holds now is lost
 delete from hiro_nft_holdings_current
 where ctid in (select ctid from hiro_nft_holdings_current limit 1);

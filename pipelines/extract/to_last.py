@@ -1,0 +1,280 @@
+"""What changed since the last published snapshot, without reading what did not.
+
+For providers whose new rows enter at the top only, and whose other rows keep their order. How many
+rows follow a known one then tells how many of those below it have left since: none, and nothing
+below it needs to be read. Where some have left, pages in between are asked for, halving the stretch
+that they are missing from, until each of them was seen to be missing; then the top is read anew
+(extract.proof says why that is a proof).
+
+Where a whole walk would cost about as much, or an answer contradicts the order, the attempt is
+given up, and a whole walk does the work.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
+from typing import Protocol
+
+from pipelines.errors import TornWalk
+from pipelines.extract.missing import END, Known, Missing, before_first
+from pipelines.extract.walk import Fetch, Fetched, chained
+from pipelines.providers.provider import Row
+
+logger = logging.getLogger(__name__)
+
+WORTH = 0.75
+"""The part of a whole walk's requests from which on a whole walk is made instead."""
+
+
+AGREEING = 2
+"""Readings of the top in a row that have to agree with what was found further down: one would do if
+no answer were older than one before it, the second finds most servers that lag behind others."""
+
+
+class Listing(Protocol):
+    """The rows of the last published snapshot, in the provider's order.
+
+    `find` tells for each row where exactly this one stood, attributes included; None where it did
+    not.
+    """
+
+    @property
+    def rows(self) -> int: ...
+    def find(self, rows: Sequence[Row]) -> list[Known | None]: ...
+
+
+class Entered(Protocol):
+    """Takes the rows that are new; `clear` forgets those taken so far."""
+
+    def clear(self) -> None: ...
+    def write(self, rows: Sequence[Row]) -> None: ...
+
+
+class GivenUp(Exception):
+    """No difference came of it. `first` is the page at position 0 where nothing else was read."""
+
+    def __init__(self, why: str, first: Fetched | None = None) -> None:
+        super().__init__(why)
+        self.first = first
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The set has `rows` rows now: those that entered, and the published ones without `removed`,
+    pairs of places between which all have left. `top` is the page at position 0 that counts."""
+
+    entered: int
+    removed: tuple[tuple[int, int], ...]
+    rows: int
+    first: Fetched
+    top: Fetched
+    last: Fetched
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A published row as an answer showed it: `gone` rows below it had left by then."""
+
+    known: Known
+    gone: int
+
+
+_END = _Seen(END, 0)
+
+
+class ToLast:
+    """One attempt at a target; `on_page` is told of each answer. Not to be used twice."""
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        limit: int,
+        ahead: Executor,
+        window: int,
+        listing: Listing,
+        on_page: Callable[[Fetched], None],
+    ) -> None:
+        self._fetch = fetch
+        self._limit = limit
+        self._ahead = ahead
+        self._window = window
+        self._listing = listing
+        self._on_page = on_page
+        self._missing = Missing()
+        self._first: Fetched | None = None
+        self._spent = self._tops = 0
+
+    def run(self, entered: Entered) -> Difference:
+        """Find what entered and what left. Raises GivenUp, or TornWalk where pages at the top can't
+        be linked."""
+        wanted = 1
+        while True:
+            top, last, seen, count = self._read_top(entered)
+            left = self._unexplained(seen)
+            if left < 0:
+                raise GivenUp("the answer is older than one before it")
+            wanted = wanted - 1 if left == 0 else AGREEING
+            if not wanted:
+                return self._difference(top, last, count)
+            if left:
+                self._locate(seen, top.page.total or 0)
+
+    def _difference(self, top: Fetched, last: Fetched, entered: int) -> Difference:
+        rows = top.page.total or 0
+        if entered + self._listing.rows - self._missing.count != rows:
+            raise GivenUp("the rows do not sum up")
+        return Difference(
+            entered=entered,
+            removed=self._missing.places,
+            rows=rows,
+            first=self._first or top,
+            top=top,
+            last=last,
+        )
+
+    def _read_top(self, entered: Entered) -> tuple[Fetched, Fetched, _Seen, int]:
+        """Linked pages from position 0 to the first that shows a published row: the first and the
+        last of them, the lowest row shown, and how many are new."""
+        entered.clear()
+        top: Fetched | None = None
+        count = pages = 0
+        above = before_first(self._listing.rows)
+        limit = max(2, self._limit - self._tops)  # another URL each time: no cache knows it
+        self._tops += 1
+        with closing(chained(self._fetch, limit, self._ahead, window=1)) as walk:
+            for fetched in walk:
+                self._note(fetched)
+                pages += 1
+                top = top or self._begun(fetched)
+                known = self._listing.find(fetched.page.rows)
+                seen = self._see(fetched, known, above)
+                new = len(known) - len(seen)
+                entered.write(fetched.page.rows[:new])
+                count += new
+                if seen or fetched.page.last:
+                    return top, fetched, seen[-1] if seen else _END, count
+                self._refuse_dear(pages + 1, fetched.page.total or 0)
+        raise GivenUp("the walk ended without a last page")
+
+    def _begun(self, fetched: Fetched) -> Fetched:
+        """The page at position 0. Raises GivenUp where reading on can't save anything."""
+        if self._first is None:
+            self._first = fetched
+            total = fetched.page.total or 0
+            if fetched.page.last:
+                raise GivenUp("all rows are on one page", fetched)
+            new_pages = math.ceil((total - self._listing.rows) / self._limit)
+            if new_pages > WORTH * self._pages_of(total):
+                raise GivenUp("most rows are new", fetched)
+        return fetched
+
+    def _see(
+        self, fetched: Fetched, known: Sequence[Known | None], above: Known | None = None
+    ) -> list[_Seen]:
+        """What a page shows of the published rows, new ones standing above them; what stood between
+        two that are neighbours now is missing, and between `above` and the first of them."""
+        page = fetched.page
+        new = sum(1 for _ in takewhile(lambda found: found is None, known))
+        follow = (page.total or 0) - page.start
+        seen: list[_Seen] = []
+        for index, found in enumerate(known[new:], start=new):
+            if found is None:
+                raise GivenUp("a new row stands below known ones")
+            if found.rank in self._missing:
+                raise GivenUp("a row that was missing is back in its place")
+            gone = found.rank - (follow - index)
+            if gone < 0 or (seen and found.rank >= seen[-1].known.rank):
+                raise GivenUp("known rows stand in another order")
+            seen.append(_Seen(found, gone))
+        shown = [row.known for row in seen]
+        shown = ([above] if above else []) + shown + ([END] if page.last else [])
+        if seen or page.last:
+            for high, low in pairwise(shown):
+                self._missing.add(low, high)
+        return seen
+
+    def _unexplained(self, seen: _Seen) -> int:
+        """How many of the rows that left below this one have not been found yet."""
+        return seen.gone - self._missing.below(seen.known.rank)
+
+    def _locate(self, top: _Seen, total: int) -> None:
+        """Ask for pages in between until it is known what is missing below `top`."""
+        rows = [_END, top]
+        probed: set[int] = set()
+        while stretches := list(self._stretches(rows)):
+            requests = sum(self._estimate(*stretch) for stretch in stretches)
+            self._refuse_dear(requests + AGREEING, total)
+            starts = {self._middle(*stretch, total) for stretch in stretches} - probed
+            if not starts:
+                return
+            for batch in _batches(sorted(starts, reverse=True), self._window):
+                probed.update(batch)
+                for fetched, known in self._probe(batch):
+                    seen = self._see(fetched, known)
+                    rows += [seen[0], seen[-1]] if seen else []
+                    total = fetched.page.total or total
+            rows.sort(key=lambda row: row.known.rank)
+
+    def _probe(self, starts: Sequence[int]) -> Iterator[tuple[Fetched, list[Known | None]]]:
+        pages = list(self._ahead.map(lambda start: self._fetch(start, self._limit), starts))
+        for fetched in pages:
+            self._note(fetched)
+        found = self._listing.find([row for fetched in pages for row in fetched.page.rows])
+        for fetched in pages:
+            count = len(fetched.page.rows)
+            if not fetched.page.last and count < self._limit:
+                raise GivenUp("a page before the end is short")
+            yield fetched, found[:count]
+            found = found[count:]
+
+    def _stretches(self, rows: Sequence[_Seen]) -> Iterator[tuple[_Seen, _Seen]]:
+        """Pairs of rows between which something is missing that was not found yet."""
+        for lower, upper in pairwise(rows):
+            apart = upper.known.rank - lower.known.rank > 1
+            if apart and self._unexplained(upper) > self._unexplained(lower):
+                yield lower, upper
+
+    def _pages_between(self, lower: _Seen, upper: _Seen) -> int:
+        rows = upper.known.rank - upper.gone - (lower.known.rank - lower.gone)
+        return max(1, math.ceil(rows / (self._limit - 1)))
+
+    def _estimate(self, lower: _Seen, upper: _Seen) -> float:
+        """Requests that it takes to find each missing row by halving, all pages at most."""
+        pages = self._pages_between(lower, upper)
+        missing = self._unexplained(upper) - self._unexplained(lower)
+        if missing >= pages:
+            return pages
+        return min(pages, missing * (math.log2(pages / missing) + 1))
+
+    def _middle(self, lower: _Seen, upper: _Seen, total: int) -> int:
+        """Where to ask for the page in the middle of a stretch; for a short one, where it begins.
+
+        Whole pages are counted from its upper end, so that no two of them overlap by more than the
+        row that neighbours share."""
+        begins = total - (upper.known.rank - upper.gone)
+        skipped = self._pages_between(lower, upper) // 2
+        return max(0, min(begins + skipped * (self._limit - 1), total - 1))
+
+    def _pages_of(self, rows: int) -> int:
+        return max(1, math.ceil(rows / (self._limit - 1)))
+
+    def _refuse_dear(self, requests: float, total: int) -> None:
+        whole = self._pages_of(total)
+        if self._spent + requests > WORTH * whole:
+            first = self._first if self._spent == 1 else None
+            raise GivenUp(f"about as dear as all {whole} pages", first)
+
+    def _note(self, fetched: Fetched) -> None:
+        if fetched.from_cache:
+            raise TornWalk(f"rows from {fetched.page.start} came from a cache on the way")
+        self._spent += 1
+        self._on_page(fetched)
+
+
+def _batches(starts: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for begin in range(0, len(starts), size):
+        yield starts[begin : begin + size]
