@@ -47,6 +47,7 @@ class Sizes:
     latency_ms: int
     latency_connections: tuple[int, ...]
     again_rows: tuple[int, ...]
+    again_names: tuple[str, ...]
     memory_rows: tuple[int, ...]
     memory_largest: tuple[int, ...]
     stored_rows: int
@@ -66,6 +67,7 @@ FULL = Sizes(
     latency_ms=50,
     latency_connections=(1, 4, 16),
     again_rows=(200_000, 1_000_000),
+    again_names=AGAIN,
     memory_rows=(100_000, 1_000_000),
     memory_largest=(2_000_000,),
     stored_rows=200_000,
@@ -78,12 +80,13 @@ FULL = Sizes(
 )
 QUICK = Sizes(
     repetitions=1,
-    limit=30,
+    limit=25,
     first_rows=(20_000, 200_000),
     latency_rows=200_000,
     latency_ms=50,
     latency_connections=(16,),
     again_rows=(200_000,),
+    again_names=AGAIN[:-1],  # dlt's scd2 with the default work_mem would take a minute by itself
     memory_rows=(100_000,),
     memory_largest=(400_000,),
     stored_rows=20_000,
@@ -133,7 +136,7 @@ class Runner:
 
     def _case_c(self) -> None:
         for rows in self.sizes.again_rows:
-            self._tracks("c", AGAIN, self._again(rows, rows // 100))
+            self._tracks("c", self.sizes.again_names, self._again(rows, rows // 100))
 
     def _case_d(self) -> None:
         for rows in self.sizes.memory_rows:
@@ -164,7 +167,7 @@ class Runner:
 
     def _case_g(self) -> None:
         for rows in self.sizes.request_rows:
-            for changes in (*self.sizes.request_changes, rows // 100):
+            for changes in sorted({*self.sizes.request_changes, rows // 100}):
                 self._tracks("g", REQUESTS, self._again(rows, changes), repetitions=1)
 
     def _first(self, rows: int, latency_ms: int = 0, connections: int | None = None) -> Loads:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from benchmarks.results import Measurement
 
 
+def plural(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 @dataclass(frozen=True)
 class Setup:
     """What was the same for contenders that are compared. `connections` are those that each was
@@ -16,6 +20,13 @@ class Setup:
     rows: int
     latency_ms: int
     connections: int | None
+
+    @property
+    def described(self) -> str:
+        many = f" in {self.world[1:].partition('x')[0]} targets" if self.world[0] == "m" else ""
+        latency = f"{self.latency_ms} ms an answer" if self.latency_ms else "answers at once"
+        allowed = f", {plural(self.connections, 'connection')} at most" if self.connections else ""
+        return f"{self.rows:,} rows{many}, {latency}{allowed}"
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,8 @@ def _times(panel: Axes, results: Results, case: str) -> None:
     at its limit. Dots, since bars have no length to compare on a logarithmic axis."""
     place, ticks, labels = 0, list[int](), list[str]()
     for setup, compared in setups(results.of(case)).items():
-        connections = f", {setup.connections} connections at most" if setup.connections else ""
-        latency = f", {setup.latency_ms} ms an answer" if setup.latency_ms else ""
         ticks.append(place)
-        labels.append(f"{setup.rows:,} rows{latency}{connections}")
+        labels.append(setup.described)
         for group in compared:
             place += 1
             _dot(panel, place, group)
@@ -79,7 +77,7 @@ def _times(panel: Axes, results: Results, case: str) -> None:
         if label.get_text() not in TITLES_SHOWN:
             label.set_fontweight("bold")
     panel.tick_params(axis="y", length=0)
-    panel.invert_yaxis()
+    panel.set_ylim(place - 0.4, -0.6)
     _logarithmic(panel, "seconds of work, logarithmic")
 
 
@@ -115,7 +113,8 @@ def _memory(panel: Axes, results: Results) -> None:
     panel.set_ylim(bottom=0)
     panel.set_xlabel("rows", fontsize=8)
     panel.set_ylabel("peak MB of the process", fontsize=8)
-    panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    panel.set_xticks(sorted({measured.rows for measured in results.of("d")}))
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:,.0f} k")
     panel.legend(fontsize=8, frameon=False)
 
 
@@ -129,7 +128,7 @@ def _storage(panel: Axes, results: Results) -> None:
         later = stored.wal_bytes[1:]
         wal = sum(later) / max(len(later), 1) / MEGA
         panel.text(heap + indexes, place,
-                   f" {heap:,.0f} MB tables + {indexes:,.0f} MB indexes;"
+                   f" {heap:,.0f} MB tables + {indexes:,.0f} MB indexes\n"
                    f" {wal:,.1f} MB of WAL a snapshot",
                    va="center", fontsize=8)  # fmt: skip
         titles.append(
@@ -138,7 +137,7 @@ def _storage(panel: Axes, results: Results) -> None:
         )
     panel.set_yticks(range(len(titles)), titles, fontsize=8)
     panel.invert_yaxis()
-    panel.set_xlim(right=panel.get_xlim()[1] * 1.9)
+    panel.set_xlim(right=panel.get_xlim()[1] * 2.6)
     panel.set_xlabel("MB on disk", fontsize=8)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.cases import TITLES
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.groups import Group, Setup, setups
+from benchmarks.groups import Group, plural, setups
 from benchmarks.results import Machine, Measurement, Results, Storage
 
 MEGA = 1_000_000
@@ -59,22 +59,9 @@ def _tables(case: str, results: Results) -> Iterator[str]:
         yield _requests(measurements)
     else:
         for setup, groups in setups(measurements).items():
-            yield f"{_described(setup)}\n\n{_times(groups)}"
+            yield f"**{setup.described}**\n\n{_times(groups)}"
             if parts := _parts(groups):
                 yield parts
-
-
-def _described(setup: Setup) -> str:
-    latency = f", {setup.latency_ms} ms an answer" if setup.latency_ms else ", answers at once"
-    connections = (
-        f", {_plural(setup.connections, 'connection')} at most" if setup.connections else ""
-    )
-    many = f" in {setup.world[1:].partition('x')[0]} targets" if setup.world[0] == "m" else ""
-    return f"**{setup.rows:,} rows{many}{latency}{connections}**"
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _times(groups: Sequence[Group]) -> str:
@@ -182,6 +169,6 @@ def _machine(machine: Machine, results: Results) -> str:
         f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1024**3:.0f} GB;"
         f" {machine.system}; Python {machine.python}; Postgres {machine.postgres} ({settings})."
         f" Peers: {peers}. Began {results.began_at}, took {results.seconds:.0f} s,"
-        f" {_plural(results.repetitions, 'repetition')}; load before it began:"
+        f" {plural(results.repetitions, 'repetition')}; load before it began:"
         f" {machine.load_before:.1f}."
     )

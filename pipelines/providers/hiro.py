@@ -208,7 +208,14 @@ def _rows(target: HiroPrincipal, holdings: Sequence[_Holding]) -> list[Row]:
             holding.tx_id,
         )
         if (token_id := uint(holding.value.hex)) is not None
-        else _row(target, index, holding)
+        else (
+            holding.asset_identifier,
+            holding.value.hex,
+            holding.value.repr,
+            *_value(index, holding),
+            holding.block_height,
+            holding.tx_id,
+        )
         for index, holding in enumerate(holdings)
     ]
 
@@ -251,19 +258,21 @@ def _row(target: HiroPrincipal, index: int, holding: _Holding) -> Row:
         raise MalformedAnswer(f"{path}.block_height is {height}, which no block has")
     if not _TX_ID.fullmatch(holding.tx_id):
         raise MalformedAnswer(f"{path}.tx_id is {shorten(holding.tx_id)!r}")
-    try:
-        value = clarity.parse(holding.value.hex)
-    except MalformedAnswer as error:
-        raise MalformedAnswer(f"{path}.value.hex: {error.message}") from None
     return (
         identifier,
         holding.value.hex,
         holding.value.repr,
-        value.type,
-        value.integer,
+        *_value(index, holding),
         holding.block_height,
         holding.tx_id,
     )
+
+
+def _value(index: int, holding: _Holding) -> clarity.ClarityValue:
+    try:
+        return clarity.parse(holding.value.hex)
+    except MalformedAnswer as error:
+        raise MalformedAnswer(f"$.results[{index}].value.hex: {error.message}") from None
 
 
 def auth_headers(

@@ -10,10 +10,6 @@ import hashlib
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from pipelines.errors import SchemaNotReady
 from pipelines.paths import ROOT
@@ -22,6 +18,7 @@ from pipelines.warehouse.postgres import OLDEST_VERSION, Warehouse
 SQL = ROOT / "sql"
 LOCK_PATIENCE = "20s"
 _LOCK = "holdfast migrate"
+_version = sa.table("alembic_version", sa.column("version_num"))
 _applied_marts = sa.table("applied_marts", sa.column("digest"))
 
 
@@ -41,10 +38,8 @@ def migrate(url: str) -> bool:
         )
         if _missing(connection) is None:
             return False
-        config = _config()
-        config.attributes["connection"] = connection
-        _refuse_newer(connection, config)
-        command.upgrade(config, "head")
+        _refuse_newer(connection)
+        _upgrade(connection)
         for mart in _marts():
             execute_file(connection, mart)
         connection.execute(_applied_marts.delete())
@@ -61,8 +56,8 @@ def check_schema(connection: sa.Connection) -> None:
 
 def _missing(connection: sa.Connection) -> str | None:
     """What the database lacks, as the end of a sentence; None where it lacks nothing."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    found = _revision(connection)
+    newest = max(_revisions())
     if found is None:
         return "is empty"
     if found != newest:
@@ -100,11 +95,28 @@ def execute_file(connection: sa.Connection, beside: Path | str, suffix: str = ""
         raise
 
 
-def _config() -> Config:
+def _upgrade(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - every command of holdfast would wait for it
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(SQL / "migrations"))
     config.set_main_option("path_separator", "os")
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    """The revision that the database is at; None where it is empty."""
+    if connection.scalar(sa.select(sa.func.to_regclass(_version.name))) is None:
+        return None
+    found: str | None = connection.scalar(sa.select(_version.c.version_num))
+    return found
+
+
+def _revisions() -> list[str]:
+    """All revisions, as the names of their files begin."""
+    return [file.stem.partition("_")[0] for file in (SQL / "migrations" / "versions").glob("*.py")]
 
 
 def _check_version(connection: sa.Connection) -> None:
@@ -115,9 +127,9 @@ def _check_version(connection: sa.Connection) -> None:
         )
 
 
-def _refuse_newer(connection: sa.Connection, config: Config) -> None:
-    found = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+def _refuse_newer(connection: sa.Connection) -> None:
+    found = _revision(connection)
+    known = _revisions()
     if found and found not in known:
         raise SchemaNotReady(
             f"the database is at revision {found}, which this version does not know:"

@@ -9,14 +9,10 @@ keyed by a hash.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
-from typing import TYPE_CHECKING
 from uuid import UUID
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 LONGEST_ATTRIBUTE = 4096
 """Characters. Longer names and pictures have been seen nowhere."""
@@ -61,27 +57,21 @@ def key_hash(parts: tuple[str, ...]) -> UUID:
 def key_hashes(columns: Sequence[Sequence[str]]) -> list[str]:
     """`key_hash` of many keys, as hexadecimal digits. `columns` holds the first parts of all keys,
     then the second ones, and so on; there is one column at least.
-
-    Keys that differ in their last part alone, such as the tokens of one class, share the work on
-    the parts before it.
     """
     *before, last = columns
-    hashes = []
-    for parts, text in zip(zip(*before, strict=True) if before else repeat(()), last, strict=False):
-        data = text.encode()
-        digest = _begun(parts, len(data)).copy()
-        digest.update(data)
-        hashes.append(digest.hexdigest()[:32])
-    return hashes
+    heads: Iterable[tuple[str, ...]] = zip(*before, strict=True) if before else repeat(())
+    sha256 = hashlib.sha256
+    encoded = [text.encode() for text in last]
+    return [
+        sha256(_head(parts, len(data)) + data).hexdigest()[:32]
+        for parts, data in zip(heads, encoded, strict=False)
+    ]
 
 
 @lru_cache(maxsize=1024)
-def _begun(parts: tuple[str, ...], length: int) -> "_Hash":
-    """The hash over all of a key before its last part, which is `length` bytes long."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        digest.update(len(data).to_bytes(4))
-        digest.update(data)
-    digest.update(length.to_bytes(4))
-    return digest
+def _head(parts: tuple[str, ...], length: int) -> bytes:
+    """All that is hashed of a key before its last part, which is `length` bytes long: the same for
+    all tokens of one class."""
+    encoded = (part.encode() for part in parts)
+    before = b"".join(len(data).to_bytes(4) + data for data in encoded)
+    return before + length.to_bytes(4)

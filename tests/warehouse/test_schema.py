@@ -4,10 +4,12 @@ import threading
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from pipelines.errors import ConfigurationError, SchemaNotReady, WarehouseUnreachable
 from pipelines.providers import PROVIDERS
-from pipelines.warehouse.migrate import check_schema, migrate
+from pipelines.warehouse.migrate import SQL, check_schema, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url
 from pipelines.warehouse.schema import dataset_tables, metadata
 from pipelines.warehouse.text import key_hash
@@ -209,3 +211,12 @@ def test_a_migration_with_nothing_to_do_waits_for_no_reader(database_url):
     with Warehouse(database_url) as warehouse, warehouse.transaction() as reader:
         reader.execute(sa.text("select * from positions"))
         migrate(database_url)
+
+
+def test_the_newest_file_of_the_migrations_is_where_alembic_ends():
+    config = Config()
+    config.set_main_option("script_location", str(SQL / "migrations"))
+    config.set_main_option("path_separator", "os")
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    files = [file.stem for file in (SQL / "migrations" / "versions").glob("*.py")]
+    assert max(files).partition("_")[0] == newest

@@ -20,6 +20,7 @@ from pipelines.warehouse.staging import Staging, same_rows
 from pipelines.warehouse.text import LONGEST_ATTRIBUTE, cut, escape, key_hash
 
 TX_ID = "0x" + "7e" * 32
+LITERALS = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r", "\\": r"\\"})
 
 
 def token(number: int, **changed: object) -> Row:
@@ -110,16 +111,21 @@ def test_any_row_is_stored_as_documented(connection: sa.Connection, rows: list[R
 @example(rows=[("\\", 1, None, "a", "b")])
 @example(rows=[("a", 1, "\\N", None, "b")])
 @example(rows=[("a", 1, "x\ty", None, "b"), ("b", 1, None, None, None)])
-def test_a_page_put_together_at_once_is_what_its_cells_make_one_by_one(rows: list[Row]) -> None:
-    text = CopyText(ALTURA.dataset)
-    at_once = text._at_once(rows, 0)
-    if at_once is not None:
-        assert (at_once, 0) == text._cell_by_cell(rows, 0)
+def test_a_page_reads_as_if_each_of_its_cells_had_been_written_alone(rows: list[Row]) -> None:
+    text, cut_attributes = CopyText(ALTURA.dataset).of(rows, 0)
+    lines = [line_by_itself(row) for row in rows]
+    assert text == "".join(line for line, _ in lines).encode()
+    assert cut_attributes == sum(count for _, count in lines)
 
 
-def test_an_ordinary_page_is_put_together_at_once() -> None:
-    rows = [("0xaa", 2**255, None, "ñandú 🦀", "x" * 3900), ("0xbb", 0, "", None, None)]
-    assert CopyText(ALTURA.dataset)._at_once(rows, 0) is not None
+def line_by_itself(row: Row) -> tuple[str, int]:
+    """A line of COPY's text format as its documentation describes it, and the attributes cut."""
+    address, *others = (escape(cell) if isinstance(cell, str) else cell for cell in row)
+    kept = [cut(cell) if isinstance(cell, str) else cell for cell in others]
+    cells = [key_hash((str(address),)).hex, address, *kept]
+    told = ["\\N" if cell is None else str(cell).translate(LITERALS) for cell in cells]
+    shortened = sum(before is not after for before, after in zip(others, kept, strict=True))
+    return "\t".join(told) + "\n", shortened
 
 
 def test_a_value_that_is_null_comes_back_as_null(connection: sa.Connection) -> None:
