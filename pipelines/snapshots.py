@@ -8,6 +8,7 @@ is kept in `walk_failure`.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -80,25 +81,30 @@ def take_snapshot(
             if published:
                 return Taken(target, published, repeated=True)
             may_rest = partial < client.provider.partial_in_a_row(client.settings)
-            desk = _Desk(connection, client.provider.dataset, target_id, last, may_rest=may_rest)
-            walks = Walks(desk, client, target, on_progress)
             guard = Guard(client.settings.max_drop_share, target.allow_empty, accept_empty)
-            proven = walks.until_proven()
-            accepted = walks.accepted(proven)
-            try:
-                snapshot = desk.publish(run, proven, accepted, guard)
-            except Contradicted as contradicted:
-                logger.warning("%s: %s; reading every page", target.name, contradicted)
-                desk.listing = None
-                proven = walks.until_proven()
-                accepted = walks.accepted(proven)
-                snapshot = desk.publish(run, proven, accepted, guard)
+            dataset = client.provider.dataset
+            with closing(_Desk(connection, dataset, target_id, last, may_rest=may_rest)) as desk:
+                walks = Walks(desk, client, target, on_progress)
+                try:
+                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
+                except Contradicted as contradicted:
+                    logger.warning("%s: %s; reading every page", target.name, contradicted)
+                    desk.listing = None
+                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
     except Exception as error:  # noqa: BLE001 - a mistake of ours, too, ends one target only
         failure = _as_failure(target, error)
         if target_id is not None:
             _keep_failure(warehouse, target_id, run, failure)
         raise failure from None
-    return Taken(target, snapshot, repeated=snapshot.started_at != accepted.started_at)
+    return Taken(target, snapshot, repeated)
+
+
+def _prove_and_publish(
+    walks: Walks, desk: "_Desk", run: Run, guard: Guard
+) -> tuple[PublishedSnapshot, bool]:
+    """The snapshot, and whether an attempt of the same run had published it already."""
+    proven = walks.until_proven()
+    return desk.publish(run, proven, walks.accepted(proven), guard)
 
 
 def take_snapshots(
@@ -185,18 +191,24 @@ class _Desk:
         may_rest: bool,
     ) -> None:
         self._last = last
+        self.stagings = (Staging(connection, dataset, 0), Staging(connection, dataset, 1))
         self.listing: PublishedListing | None = None
         if may_rest and last and last.top_place is not None:
-            self.listing = PublishedListing(connection, dataset, target_id, last.rows)
-        self.stagings = (Staging(connection, dataset, 0), Staging(connection, dataset, 1))
+            settle = self.stagings[0].settle
+            self.listing = PublishedListing(connection, dataset, target_id, last.rows, settle)
         self.published = _as_collect(last) if last else None
         self._connection = connection
         self._dataset = dataset
         self._target_id = target_id
 
+    def close(self) -> None:
+        """Has to be called before the connection goes back."""
+        for staging in self.stagings:
+            staging.close()
+
     def publish(
         self, run: Run, proven: Proven, accepted: Accepted, guard: Guard
-    ) -> PublishedSnapshot:
+    ) -> tuple[PublishedSnapshot, bool]:
         return publish(
             self._connection,
             self._dataset,

@@ -8,6 +8,7 @@ one that starts for the session and dies with it.
 import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -143,10 +144,16 @@ def database_url(
 
 
 def _drop(server: URL, name: str | None) -> None:
-    _execute(
-        server,
-        sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name or "")),
-    )
+    """Drop a database, again where autovacuum is at work in it: that is not ours to end."""
+    drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name or ""))
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return _execute(server, drop)
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def _execute(server: URL, statement: sql.Composed) -> None:

@@ -4,7 +4,7 @@ No index keeps that order: it would cost every load, and each question here is o
 target's rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
@@ -16,12 +16,21 @@ from pipelines.warehouse.text import cut, escape, key_hash
 
 
 class PublishedListing:
-    """What `current` holds of one target, where its last snapshot has a `top_place`."""
+    """What `current` holds of one target, where its last snapshot has a `top_place`.
+
+    `settle` is called before the connection is used.
+    """
 
     def __init__(
-        self, connection: sa.Connection, dataset: Dataset, target_id: int, rows: int
+        self,
+        connection: sa.Connection,
+        dataset: Dataset,
+        target_id: int,
+        rows: int,
+        settle: Callable[[], None],
     ) -> None:
         self.rows = rows
+        self._settle = settle
         self._connection = connection
         self._dataset = dataset
         self._current = dataset_tables(dataset).current
@@ -31,6 +40,7 @@ class PublishedListing:
         """Where exactly these rows stand; None for one that does not, or not so."""
         if not rows:
             return []
+        self._settle()
         with self._connection.begin():
             places = self._places(rows)
             ranks = self._ranks(sorted(place for place in places if place is not None))

@@ -89,20 +89,20 @@ def publish(
     known: PublishedSnapshot | None,
     rests_on_known: bool = False,
     removed: Removed | None = None,
-) -> PublishedSnapshot:
+) -> tuple[PublishedSnapshot, bool]:
     """Make a proven walk the present, in one transaction.
 
     `known` is the newest snapshot of the target as of before the walk; `rests_on_known` says that
     the proof needs it to be so still. With `removed`, staging holds only what entered since that
-    one, and `removed` tells what left. Returns what the same run has published before, if it has.
-    Raises Superseded for a walk that overlaps one published meanwhile, Contradicted where `removed`
-    and staging do not fit what is published, HeldBack where a guard holds the set, TargetBusy when
-    another process does not let go of the target.
+    one, and `removed` tells what left. Returns the snapshot and False; or what the same run has
+    published before and True. Raises Superseded for a walk that overlaps one published meanwhile,
+    Contradicted where `removed` and staging do not fit what is published, HeldBack where a guard
+    holds the set, TargetBusy when another process does not let go of the target.
     """
     with connection.begin():
         _lock(connection, target_id)
         if repeated := find_published(connection, target_id, run.key):
-            return repeated
+            return repeated, True
         last = last_published(connection, target_id)
         is_known = last is None or (known is not None and known.snapshot_id == last.snapshot_id)
         if last and not is_known and (rests_on_known or accepted.started_at < last.finished_at):
@@ -137,7 +137,7 @@ def publish(
             )
             .returning(snapshot)
         )
-        return PublishedSnapshot(**inserted.mappings().one())
+        return PublishedSnapshot(**inserted.mappings().one()), False
 
 
 @dataclass(frozen=True)

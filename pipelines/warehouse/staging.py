@@ -1,10 +1,12 @@
 """Where a walk's rows wait until they are proven: a temp table of the session.
 
 A few pages at a time are copied and committed (`on commit preserve rows`): memory does not grow
-with the rows, and no transaction stays open while the network is waited for.
+with the rows, and no transaction stays open while the network is waited for. A thread of its own
+copies them while the next ones are made ready.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -25,7 +27,11 @@ small enough that the pages which are fetched meanwhile do not stand still for l
 
 
 class Staging:
-    """One of the two staging tables of a dataset, on one connection."""
+    """One of the two staging tables of a dataset, on one connection.
+
+    Between `write` and `settle`, `finish` or `clear` the connection is in use by another thread.
+    Whoever makes a Staging has to `close` it before the connection goes back.
+    """
 
     def __init__(self, connection: sa.Connection, dataset: Dataset, number: int) -> None:
         self.table = dataset_tables(dataset).staging[number]
@@ -33,6 +39,8 @@ class Staging:
         self._written = 0
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
+        self._copier = ThreadPoolExecutor(1, "copy")
+        self._copying: Future[None] | None = None
         self._text = CopyText(dataset)
         self._connection = connection
         # Nothing but the key is ever joined by: its statistics cost half of those of all columns.
@@ -46,6 +54,7 @@ class Staging:
 
     def clear(self) -> None:
         """Make the table, or empty the one that this session has."""
+        self.settle()
         self.cut_attributes = self._written = 0
         self._forget_gathered()
         with self._connection.begin():
@@ -64,14 +73,31 @@ class Staging:
         self._gathered.append(text)
         self._gathered_bytes += len(text)
         if self._gathered_bytes >= BLOCK_BYTES:
-            self._copy_gathered()
+            self.settle()
+            self._copying = self._copier.submit(self._copy_block, b"".join(self._gathered))
+            self._forget_gathered()
+
+    def settle(self) -> None:
+        """Wait until nothing is being copied. Raises what became of it."""
+        copying, self._copying = self._copying, None
+        if copying:
+            copying.result()
+
+    def close(self) -> None:
+        """Wait until nothing is being copied, whatever became of it."""
+        if self._copying:
+            wait([self._copying])
+        self._copier.shutdown()
 
     def finish(self, rows: int) -> None:
         """Write what is left and check that there are `rows` rows, each with a key of its own.
 
         Raises TornWalk where a key stands twice: the row moved while the pages were read.
         """
-        self._copy_gathered()
+        self.settle()
+        if self._gathered_bytes:
+            self._copy_block(b"".join(self._gathered))
+        self._forget_gathered()
         key = self.table.c.key_hash
         with self._connection.begin():
             self._connection.connection.cursor().execute(self._analyze)
@@ -83,14 +109,12 @@ class Staging:
         if found != rows:
             raise TornWalk(f"{found} rows arrived of {rows} that were read")
 
-    def _copy_gathered(self) -> None:
-        if self._gathered_bytes:
-            with self._connection.begin():
-                driver = self._connection.connection.cursor()
-                driver.execute(_NO_WAIT)
-                with driver.copy(self._copy) as copy:
-                    copy.write(b"".join(self._gathered))
-        self._forget_gathered()
+    def _copy_block(self, block: bytes) -> None:
+        with self._connection.begin():
+            driver = self._connection.connection.cursor()
+            driver.execute(_NO_WAIT)
+            with driver.copy(self._copy) as copy:
+                copy.write(block)
 
     def _forget_gathered(self) -> None:
         self._gathered = []

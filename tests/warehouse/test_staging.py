@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
@@ -56,6 +57,7 @@ def stage(
     for page in pages:
         staging.write(page)
     staging.finish(sum(map(len, pages)))
+    staging.close()
     return staging
 
 
@@ -164,13 +166,30 @@ def test_rows_are_committed_as_they_come_and_no_transaction_stays_open(
     counts = []
     for number in range(20):
         staging.write([token(number)])
+        staging.settle()
         assert not connection.in_transaction()
         counts.append(len(stored(connection, staging)))
     assert counts[0] == 0
     assert counts[-1] > 10
     assert all(number + 1 - count < 10 for number, count in enumerate(counts))
     staging.finish(20)
+    staging.close()
     assert len(stored(connection, staging)) == 20
+
+
+def test_what_a_block_came_to_is_told_at_the_next_one_and_not_when_all_is_given_up(
+    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BLOCK_BYTES", 1)
+    staging = Staging(connection, HIRO.dataset, 0)
+    staging.clear()
+    staging.write([token(0, block_height=2**63)])
+    with pytest.raises(psycopg.errors.NumericValueOutOfRange):
+        staging.write([token(1)])
+    staging.clear()
+    staging.write([token(0, block_height=2**63)])
+    staging.close()
+    assert not connection.in_transaction()
 
 
 def test_a_key_that_stands_twice_is_a_torn_walk(connection: sa.Connection) -> None:
