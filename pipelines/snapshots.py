@@ -96,6 +96,12 @@ def take_snapshot(
         if target_id is not None:
             _keep_failure(warehouse, target_id, run, failure)
         raise failure from None
+    if snapshot.reordered and not repeated:
+        logger.warning(
+            "%s: its rows stood elsewhere than the snapshots before it say: the chain was"
+            " reorganised, or one that read only what changed was wrong; all of it was read now",
+            target.name,
+        )
     return Taken(target, snapshot, repeated)
 
 

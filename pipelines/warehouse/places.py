@@ -5,7 +5,6 @@ else has to be touched. Where they do not, as after a reorganisation of the chai
 places anew.
 """
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,6 @@ import sqlalchemy as sa
 
 from pipelines.providers.provider import Dataset
 from pipelines.warehouse.schema import dataset_tables
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def test_a_whole_walk_every_time_can_be_asked_for(pipeline, world, holder):
 
 
 def test_a_row_that_came_back_in_its_old_place_makes_a_whole_walk_keep_a_new_order(
-    pipeline, world, holder
+    pipeline, world, holder, caplog
 ):
     """As a reorganisation of the chain does it, which no rule about the top allows for."""
     take(pipeline, holder)
@@ -134,6 +134,7 @@ def test_a_row_that_came_back_in_its_old_place_makes_a_whole_walk_keep_a_new_ord
     third = take(pipeline, holder)
     assert (third.proof, counts(third), third.reordered) == ("chained", (1, 0, 0), True)
     assert in_order(pipeline) == list(listing)
+    assert f"{holder}: its rows stood elsewhere" in caplog.text
     fourth = take(pipeline, holder)
     assert (fourth.requests, fourth.reordered) == (1, False)
 
