@@ -1,10 +1,13 @@
 """The published rows of a target in the provider's order (see extract.to_last.Listing).
 
-No index keeps that order: it would cost every load, and each question here is one scan of the
-target's rows.
+No index keeps that order: it would cost every load. Where nothing changed, one scan of the target's
+rows tells the ranks that are asked for; where something did, one sort tells all of them.
 """
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
@@ -31,6 +34,8 @@ class PublishedListing:
     ) -> None:
         self.rows = rows
         self._settle = settle
+        self._counted = False
+        self._stretches: _Stretches | None = None
         self._connection = connection
         self._dataset = dataset
         self._current = dataset_tables(dataset).current
@@ -68,9 +73,21 @@ class PublishedListing:
         return [place_of.get(row) for row in wanted]
 
     def _ranks(self, places: Sequence[int]) -> dict[int, int]:
-        """The rank of each of these places, in ascending order, by one scan."""
+        """The rank of each of these places, which are in ascending order.
+
+        The first ones are counted: most targets have not changed, and nothing else is asked. Who
+        asks again is looking for what left, and will ask many times.
+        """
         if not places:
             return {}
+        if not self._counted:
+            self._counted = True
+            return self._count_from_top(places)
+        if self._stretches is None:
+            self._stretches = self._read_stretches()
+        return {place: self._stretches.rank(place) for place in places}
+
+    def _count_from_top(self, places: Sequence[int]) -> dict[int, int]:
         place = self._current.c.place
         bucket = sa.func.width_bucket(place, sa.literal(list(places), ARRAY(sa.BigInteger)))
         counted = self._connection.execute(
@@ -85,3 +102,35 @@ class PublishedListing:
             above += from_here[number]
             ranks[at] = self.rows - above + 1
         return ranks
+
+    def _read_stretches(self) -> "_Stretches":
+        place = self._current.c.place
+        number = sa.func.row_number().over(order_by=place)
+        placed = (
+            sa.select(place, (place - number).label("stretch"))
+            .where(self._here, place.is_not(None))
+            .subquery()
+        )
+        first = sa.func.min(placed.c.place)
+        found = self._connection.execute(
+            sa.select(first, sa.func.count()).group_by(placed.c.stretch).order_by(first)
+        )
+        starts, before, rows = array("q"), array("q"), 0
+        for start, count in found:
+            starts.append(start)
+            before.append(rows)
+            rows += count
+        return _Stretches(starts, before)
+
+
+@dataclass(frozen=True)
+class _Stretches:
+    """Places without a hole between them: where each stretch starts, and the rows below it. There
+    are as many as rows have left since all places were given anew, at most."""
+
+    starts: "array[int]"
+    before: "array[int]"
+
+    def rank(self, place: int) -> int:
+        stretch = bisect_right(self.starts, place) - 1
+        return self.before[stretch] + place - self.starts[stretch] + 1
