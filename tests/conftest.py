@@ -7,6 +7,7 @@ one that starts for the session and dies with it.
 
 import itertools
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,15 @@ from tests.warm.processes import WarmPython
 # Else each process that a test starts would compile the package anew, 0.2 s every time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What runs in the background or under nohup ignores signals, and so would all that it starts.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGTERM, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 # A machine that is busy with something else is no failure.
 hypothesis.settings.register_profile("holdfast", deadline=None)
