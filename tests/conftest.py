@@ -71,6 +71,16 @@ LIBRARIES = (
 """What brings in every library that a command may import, also late."""
 
 
+def forget_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy of the machine's, and no setting of a provider's."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for provider in PROVIDERS.values():
+        prefix = provider.settings_type.model_config["env_prefix"]
+        for field in provider.settings_type.model_fields:
+            monkeypatch.delenv(f"{prefix}{field}".upper(), raising=False)
+
+
 @pytest.fixture(scope="session")
 def warm_python() -> Iterator[WarmPython]:
     with WarmPython(LIBRARIES) as running:

@@ -20,6 +20,7 @@ from itertools import pairwise, takewhile
 from typing import Protocol
 
 from pipelines.errors import TornWalk
+from pipelines.extract.ahead import ReadAhead
 from pipelines.extract.missing import END, Known, Missing, before_first
 from pipelines.extract.walk import Fetch, Fetched, chained
 from pipelines.providers.provider import Row
@@ -220,7 +221,11 @@ class ToLast:
             rows.sort(key=lambda row: row.known.rank)
 
     def _probe(self, starts: Sequence[int]) -> Iterator[tuple[Fetched, list[Known | None]]]:
-        pages = list(self._ahead.map(lambda start: self._fetch(start, self._limit), starts))
+        ahead = ReadAhead(self._fetch, self._limit, self._ahead)
+        try:
+            pages = list(ahead.in_order(iter(starts), lambda _: len(starts)))
+        finally:
+            ahead.stop()
         for fetched in pages:
             self._note(fetched)
         found = self._listing.find([row for fetched in pages for row in fetched.page.rows])

@@ -16,8 +16,8 @@ _MEANINGFUL = "\t\n\r\\\0"
 _AS_LITERALS = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r", "\\": r"\\"})
 
 
-class _Texts(NamedTuple):
-    """A text column: what is stored, how COPY reads it, and how many of its cells were cut."""
+class _Column(NamedTuple):
+    """A column: what is stored, how COPY reads it, and how many of its cells were cut."""
 
     stored: Sequence[Any]
     cells: Sequence[str]
@@ -37,40 +37,49 @@ class CopyText:
         attributes were cut."""
         if not rows:
             return b"", 0
-        columns = list(zip(*rows, strict=True))
-        texts = {
-            place: _texts(columns[place], may_be_cut=place not in self._key_places)
-            for place, is_text in enumerate(self._are_text)
-            if is_text
-        }
-        cells = [
-            texts[place].cells
-            if place in texts
-            else [_NULL if value is None else str(value) for value in column]
-            for place, column in enumerate(columns)
-        ]
-        keys = [
-            texts[place].stored if place in texts else list(map(str, columns[place]))
-            for place in self._key_places
-        ]
-        lines = map("\t".join, zip(*self._leading(keys, position), *cells, strict=True))
-        text = "\n".join([*lines, ""]).encode()
-        return text, sum(column.cut for column in texts.values())
+        columns = self._columns(rows)
+        cells = [column.cells for column in columns]
+        lines = map("\t".join, zip(*self._leading(columns, position), *cells, strict=True))
+        return "\n".join([*lines, ""]).encode(), sum(column.cut for column in columns)
 
-    def _leading(self, keys: Sequence[Sequence[str]], position: int) -> list[list[str]]:
+    def stored(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """What Postgres holds of each row once it is copied, after its key's hash (as hexadecimal
+        digits)."""
+        if not rows:
+            return []
+        columns = self._columns(rows)
+        values = [column.stored for column in columns]
+        return list(zip(self._hashes(columns), *values, strict=True))
+
+    def _columns(self, rows: Sequence[Row]) -> list[_Column]:
+        return [
+            _texts(column, may_be_cut=place not in self._key_places)
+            if self._are_text[place]
+            else _numbers(column)
+            for place, column in enumerate(zip(*rows, strict=True))
+        ]
+
+    def _hashes(self, columns: Sequence[_Column]) -> list[str]:
+        return key_hashes([list(map(str, columns[place].stored)) for place in self._key_places])
+
+    def _leading(self, columns: Sequence[_Column], position: int) -> list[list[str]]:
         """The columns before the dataset's own."""
-        hashes = key_hashes(keys)
+        hashes = self._hashes(columns)
         if not self._dataset.ordered:
             return [hashes]
         return [hashes, [str(place) for place in range(position, position + len(hashes))]]
 
 
-def _texts(column: Sequence[Any], *, may_be_cut: bool) -> _Texts:
+def _numbers(column: Sequence[Any]) -> _Column:
+    return _Column(column, [_NULL if value is None else str(value) for value in column], 0)
+
+
+def _texts(column: Sequence[Any], *, may_be_cut: bool) -> _Column:
     known = column if None not in column else [text for text in column if text is not None]
     fits = not may_be_cut or max(map(len, known), default=0) <= LONGEST_ATTRIBUTE
     if fits and _stand_for_themselves("".join(known)):
         cells = column if known is column else [_NULL if text is None else text for text in column]
-        return _Texts(column, cells, 0)
+        return _Column(column, cells, 0)
     escaped = [text if text is None or text.isalnum() else escape(text) for text in column]
     stored = escaped if fits else [None if text is None else cut(text) for text in escaped]
     cells = [
@@ -78,7 +87,7 @@ def _texts(column: Sequence[Any], *, may_be_cut: bool) -> _Texts:
         for text in stored
     ]
     shortened = sum(kept is not text for kept, text in zip(stored, escaped, strict=True))
-    return _Texts(stored, cells, shortened)
+    return _Column(stored, cells, shortened)
 
 
 def _stand_for_themselves(text: str) -> bool:

@@ -8,14 +8,16 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from pipelines.extract.missing import Known
 from pipelines.providers.provider import Dataset, Row
+from pipelines.warehouse.copy_text import CopyText
 from pipelines.warehouse.schema import dataset_tables
-from pipelines.warehouse.text import cut, escape, key_hash
 
 
 class PublishedListing:
@@ -38,6 +40,7 @@ class PublishedListing:
         self._stretches: _Stretches | None = None
         self._connection = connection
         self._dataset = dataset
+        self._text = CopyText(dataset)
         self._current = dataset_tables(dataset).current
         self._here = self._current.c.target_id == target_id
 
@@ -52,18 +55,9 @@ class PublishedListing:
         return [None if place is None else Known(ranks[place], place) for place in places]
 
     def _places(self, rows: Sequence[Row]) -> list[int | None]:
-        names, key = self._dataset.column_names, self._dataset.key
-        wanted = []
-        for row in rows:
-            stored = [escape(value) if isinstance(value, str) else value for value in row]
-            parts = tuple(str(stored[names.index(name)]) for name in key)
-            values = [
-                cut(value) if isinstance(value, str) and name not in key else value
-                for name, value in zip(names, stored, strict=True)
-            ]
-            wanted.append((key_hash(parts), *values))
-        hashes = sa.literal([found[0] for found in wanted], ARRAY(UUID))
-        current = self._current.c
+        wanted = [(UUID(key), *values) for key, *values in self._text.stored(rows)]
+        hashes = sa.literal([found[0] for found in wanted], ARRAY(postgresql.UUID))
+        current, names = self._current.c, self._dataset.column_names
         known = self._connection.execute(
             sa.select(current.place, current.key_hash, *(current[name] for name in names)).where(
                 self._here, current.key_hash == sa.any_(hashes), current.place.is_not(None)

@@ -46,6 +46,16 @@ def test_an_unchanged_target_of_many_pages_costs_one_request(pipeline, world, ho
     assert second.previous_id == first.snapshot_id
 
 
+def test_rows_whose_texts_are_escaped_or_cut_are_known_again(pipeline, world, holder):
+    listing = world.state(holder).listing
+    hostile = ['u"caf\\u{c3}"', "\0\t\n", "\ud800", "\\u0000", "x" * 5000]
+    spoiled = [row._replace(repr=text) for row, text in zip(listing, hostile, strict=False)]
+    world.set_rows(holder, (*spoiled, *listing[len(hostile) :]))
+    take(pipeline, holder)
+    second = take(pipeline, holder)
+    assert (second.proof, second.requests) == ("chained_to_last", 1)
+
+
 def test_what_entered_costs_the_pages_that_it_fills(pipeline, world, holder):
     take(pipeline, holder)
     for number in range(25):

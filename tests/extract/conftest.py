@@ -15,6 +15,7 @@ from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Row, Target
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.world import EMPTY, ISSUER, World
+from tests.conftest import forget_environment
 
 UNLIMITED = 60_000_000  # requests a minute
 
@@ -116,12 +117,7 @@ def _hang_up(connection: socket.socket) -> None:
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy and no setting of the machine's, and backoffs that don't keep anybody waiting."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    for provider in PROVIDERS.values():
-        prefix = provider.settings_type.model_config["env_prefix"]
-        for field in provider.settings_type.model_fields:
-            monkeypatch.delenv(f"{prefix}{field}".upper(), raising=False)
+    forget_environment(monkeypatch)
     monkeypatch.setattr("pipelines.extract.http.FIRST_BACKOFF", 0.001)
 
 
