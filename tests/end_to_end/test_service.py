@@ -162,8 +162,23 @@ def crons(webserver):
 
 
 def dagster_process(service, module):
-    """A process of the service's Dagster, by the module that it runs."""
-    return next(process for process in marked(service.files.home) if module in process.cmdline())
+    """The process of the service's Dagster that runs the module. A code server whose definitions
+    were loaded anew lives on beside the new one until its last answer is given."""
+    running = []
+
+    def alone():
+        running[:] = [one for one in marked(service.files.home) if module in command(one)]
+        return len(running) == 1
+
+    wait_until(alone, f"one process with {module}")
+    return running[0]
+
+
+def command(process):
+    """The words it was started with; none where it has just ended."""
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 def test_up_says_where_everything_is_and_takes_the_first_snapshots_at_once(running):
