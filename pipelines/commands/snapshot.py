@@ -73,7 +73,7 @@ def snapshot(
     outcomes: Outcomes = []
     interrupted = False
     try:
-        _take(runtime, chosen, outcomes, accept_empty=accept_empty)
+        _take(runtime, watched, chosen, outcomes, accept_empty=accept_empty)
     except KeyboardInterrupt:
         interrupted = True
     _show(outcomes, len(chosen), as_json=as_json)
@@ -94,18 +94,20 @@ def _runtime(context: typer.Context) -> Runtime:
 
 def _take(
     runtime: Runtime,
+    watched: WatchList,
     chosen: list[Target],
     outcomes: Outcomes,
     *,
     accept_empty: bool,
 ) -> None:
     """Take the chosen targets, adding each outcome as it comes: an interrupt keeps those."""
-    run = Run(f"cli {uuid.uuid4()}")
+    key = f"cli {uuid.uuid4()}"
     with progress_of_walks(err) as progress:
         for name in PROVIDERS:
             of_provider = [target for target in chosen if target.provider == name]
             if not of_provider:
                 continue
+            run = Run(key, cron=watched.watches[name].cron)
             with runtime.opened(name) as (client, warehouse):
                 for outcome in take_snapshots(
                     of_provider,

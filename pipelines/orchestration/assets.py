@@ -99,7 +99,7 @@ def build_asset(
         taken: list[Taken] = []
         stopped = None
         try:
-            run = _run(context, config)
+            run = _run(context, config, watch.cron)
             for outcome in _take(context, runtime, provider, targets, watched, run):
                 if isinstance(outcome, Failed):
                     missed.append(Missed.of(outcome))
@@ -159,11 +159,11 @@ def _take(
             yield outcome
 
 
-def _run(context: dg.AssetExecutionContext, config: SnapshotConfig) -> Run:
+def _run(context: dg.AssetExecutionContext, config: SnapshotConfig, cron: str | None) -> Run:
     """The tick, or else the root run: a repeat of either has the same key."""
     if config.tick:
-        return Run(f"tick {config.tick}", datetime.fromisoformat(config.tick))
-    return Run(f"run {context.run.root_run_id or context.run.run_id}")
+        return Run(f"tick {config.tick}", datetime.fromisoformat(config.tick), cron)
+    return Run(f"run {context.run.root_run_id or context.run.run_id}", cron=cron)
 
 
 def _partitions(context: dg.AssetExecutionContext) -> list[str]:

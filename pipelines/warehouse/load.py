@@ -130,6 +130,7 @@ def publish(
                 previous_id=last.snapshot_id if last else None,
                 run_key=run.key,
                 scheduled_at=run.scheduled_at,
+                next_due_at=run.next_due(accepted.snapshot_at),
                 amount_sum=_amount_sum(connection, dataset, staging),
                 **asdict(accepted),
                 **counts,

@@ -1,12 +1,14 @@
 """Brings a database to the schema of this version.
 
 Alembic runs the numbered migrations under sql/migrations, whose content is plain SQL in a file
-beside each revision; afterwards the marts are applied, where they are not the ones that the
-database has. All of it happens in one transaction under one lock: two processes that start at once
+beside each revision; afterwards the views and functions of the datasets and the marts are applied,
+where they are not the ones that the database has. All of it happens in one transaction under one lock: two processes that start at once
 wait for each other, and one that is killed leaves nothing half done.
 """
 
 import hashlib
+import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -40,8 +42,8 @@ def migrate(url: str) -> bool:
             return False
         _refuse_newer(connection)
         _upgrade(connection)
-        for mart in _marts():
-            execute_file(connection, mart)
+        for view in _views():
+            execute_file(connection, view)
         connection.execute(_applied_marts.delete())
         connection.execute(_applied_marts.insert().values(digest=_digest_of_marts()))
         return True
@@ -67,14 +69,26 @@ def _missing(connection: sa.Connection) -> str | None:
     return None
 
 
-def _marts() -> list[Path]:
-    return sorted((SQL / "marts").glob("*.sql"))
+def _views() -> list[Path]:
+    """The files of all views and functions, each after those that it names."""
+    datasets = sorted((SQL / "datasets").glob("*.sql"))
+    marts = {file.stem: file for file in sorted((SQL / "marts").glob("*.sql"))}
+    uses = {
+        name: {used for used in re.findall(r"\bmart\.(\w+)", _code(file)) if used in marts} - {name}
+        for name, file in marts.items()
+    }
+    return [*datasets, *(marts[name] for name in TopologicalSorter(uses).static_order())]
+
+
+def _code(file: Path) -> str:
+    """What a file does, without what it says about it."""
+    return file.read_text(encoding="utf-8").partition("\ncomment on ")[0]
 
 
 def _digest_of_marts() -> str:
     digest = hashlib.sha256()
-    for mart in _marts():
-        digest.update(mart.read_bytes())
+    for view in _views():
+        digest.update(view.read_bytes())
     return digest.hexdigest()
 
 

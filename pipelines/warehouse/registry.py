@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from cronsim import CronSim
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from pipelines.errors import HeldBack, HoldfastError
@@ -18,10 +19,18 @@ from pipelines.warehouse.text import cut, escape
 
 @dataclass(frozen=True)
 class Run:
-    """The tick or the manual run on whose behalf targets are taken. A repeat has the same key."""
+    """The tick or the manual run on whose behalf targets are taken. A repeat has the same key.
+
+    `cron` is the schedule of the targets (five fields, UTC), None where they have none.
+    """
 
     key: str
     scheduled_at: datetime | None = None
+    cron: str | None = None
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """The next tick of the schedule after a moment."""
+        return next(CronSim(self.cron, after.astimezone(UTC)), None) if self.cron else None
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ class PublishedSnapshot:
     last_tip: str | None
     top_place: int | None
     reordered: bool
+    next_due_at: datetime | None
 
     @property
     def is_first_and_empty(self) -> bool:

@@ -74,6 +74,20 @@ snapshot = sa.Table(
     sa.Column("last_tip", sa.Text),
     sa.Column("top_place", sa.BigInteger),
     sa.Column("reordered", sa.Boolean, nullable=False, server_default=sa.false()),
+    _time("next_due_at", nullable=True),
+)
+
+snapshot_concentration = sa.Table(
+    "snapshot_concentration",
+    metadata,
+    sa.Column("snapshot_id", sa.ForeignKey("snapshot.snapshot_id"), primary_key=True),
+    sa.Column("holders", sa.BigInteger, nullable=False),
+    sa.Column("top_1", sa.Numeric, nullable=False),
+    sa.Column("top_10", sa.Numeric, nullable=False),
+    sa.Column("top_100", sa.Numeric, nullable=False),
+    sa.Column("gini", sa.Numeric),
+    sa.Column("herfindahl", sa.Numeric),
+    sa.Column("nakamoto", sa.BigInteger),
 )
 
 walk_failure = sa.Table(

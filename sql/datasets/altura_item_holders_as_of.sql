@@ -1,4 +1,5 @@
--- Two branches without OR or coalesce, not strict: so that a query on it is planned as one.
+-- Two branches without OR or coalesce, not strict: so that a query on it is planned as one. The
+-- range is what the index is on.
 create or replace function altura_item_holders_as_of(moment timestamptz)
 returns table (
     target_id integer,
@@ -62,7 +63,7 @@ as $$
         h.valid_from
     from answering a
     join altura_item_holders_history h on h.target_id = a.target_id
-    where h.valid_from <= moment and h.valid_to > moment
+    where tstzrange(h.valid_from, h.valid_to) @> moment
 $$;
 
 comment on function altura_item_holders_as_of(timestamptz) is 'Holders of each watched Altura item and their balances, as known at a moment, with the snapshot that answers (none: no snapshot that old). Give the moment as a value: a sub-select in its place keeps the query from being planned as one.';

@@ -1,0 +1,192 @@
+-- The key of a row is computed as it was on the way in, so that its index finds it.
+create or replace function mart.holder_history(only_holder text)
+returns table (
+    provider text,
+    target_id integer,
+    target text,
+    label text,
+    holder text,
+    asset text,
+    token text,
+    kind text,
+    quantity_before numeric,
+    quantity_after numeric,
+    delta numeric,
+    changed_after timestamptz,
+    changed_until timestamptz,
+    held_since timestamptz,
+    snapshot_id bigint,
+    key_hash uuid
+)
+language sql
+stable
+parallel safe
+begin atomic
+    with wanted as (
+        select
+            w.provider,
+            encode(
+                substring(
+                    sha256(
+                        int4send(octet_length(convert_to(w.holder, 'UTF8')))
+                        || convert_to(w.holder, 'UTF8')
+                    ) for 16
+                ),
+                'hex'
+            )::uuid as key_hash
+        from (values ('altura', lower(only_holder)), ('catenis', only_holder)) w (provider, holder)
+    ),
+    version as (
+        select
+            t.target_id,
+            c.key_hash,
+            c.address as holder,
+            split_part(t.subject, '/', 1) as asset,
+            split_part(t.subject, '/', 2) as token,
+            c.balance as quantity,
+            c.held_since,
+            c.valid_from,
+            null::timestamptz as valid_to
+        from wanted w
+        join target t on t.provider = w.provider
+        join altura_item_holders_current c
+            on c.target_id = t.target_id and c.key_hash = w.key_hash
+        where w.provider = 'altura'
+        union all
+        select
+            t.target_id,
+            h.key_hash,
+            h.address,
+            split_part(t.subject, '/', 1),
+            split_part(t.subject, '/', 2),
+            h.balance,
+            h.held_since,
+            h.valid_from,
+            h.valid_to
+        from wanted w
+        join target t on t.provider = w.provider
+        join altura_item_holders_history h
+            on h.target_id = t.target_id and h.key_hash = w.key_hash
+        where w.provider = 'altura'
+        union all
+        select
+            t.target_id,
+            c.key_hash,
+            t.subject,
+            c.asset_identifier,
+            c.value_repr,
+            1::numeric,
+            c.held_since,
+            c.valid_from,
+            null
+        from target t
+        join hiro_nft_holdings_current c using (target_id)
+        where t.provider = 'hiro' and t.subject = only_holder
+        union all
+        select
+            t.target_id,
+            h.key_hash,
+            t.subject,
+            h.asset_identifier,
+            h.value_repr,
+            1::numeric,
+            h.held_since,
+            h.valid_from,
+            h.valid_to
+        from target t
+        join hiro_nft_holdings_history h using (target_id)
+        where t.provider = 'hiro' and t.subject = only_holder
+        union all
+        select
+            t.target_id,
+            c.key_hash,
+            c.device_id,
+            t.subject,
+            null,
+            c.total,
+            c.held_since,
+            c.valid_from,
+            null
+        from wanted w
+        join target t on t.provider = w.provider
+        join catenis_asset_holders_current c
+            on c.target_id = t.target_id and c.key_hash = w.key_hash
+        where w.provider = 'catenis'
+        union all
+        select
+            t.target_id,
+            h.key_hash,
+            h.device_id,
+            t.subject,
+            null,
+            h.total,
+            h.held_since,
+            h.valid_from,
+            h.valid_to
+        from wanted w
+        join target t on t.provider = w.provider
+        join catenis_asset_holders_history h
+            on h.target_id = t.target_id and h.key_hash = w.key_hash
+        where w.provider = 'catenis'
+    ),
+    neighboured as (
+        select
+            v.*,
+            lag(v.valid_to) over w as ended_before,
+            lag(v.quantity) over w as quantity_before,
+            lag(v.held_since) over w as held_before,
+            lead(v.valid_from) over w as next_from
+        from version v
+        window w as (partition by v.target_id, v.key_hash order by v.valid_from)
+    ),
+    event as (
+        select
+            v.*,
+            v.valid_from as happened,
+            case
+                when v.ended_before is distinct from v.valid_from then 'entered'
+                when v.quantity > v.quantity_before then 'increased'
+                when v.quantity < v.quantity_before then 'decreased'
+                when v.held_since <> v.held_before then 'reacquired'
+                else 'profile'
+            end as kind
+        from neighboured v
+        union all
+        select v.*, v.valid_to, 'exited'
+        from neighboured v
+        where v.valid_to is not null and v.next_from is distinct from v.valid_to
+    )
+    select
+        t.provider,
+        t.target_id,
+        t.name,
+        t.label,
+        e.holder,
+        e.asset,
+        e.token,
+        case when s.previous_id is null then 'first seen' else e.kind end,
+        q.before,
+        q.after,
+        coalesce(q.after, 0) - coalesce(q.before, 0),
+        p.snapshot_at,
+        s.snapshot_until,
+        e.held_since,
+        s.snapshot_id,
+        e.key_hash
+    from event e
+    join target t using (target_id)
+    join snapshot s on s.target_id = e.target_id and s.snapshot_at = e.happened
+    left join snapshot p on p.snapshot_id = s.previous_id
+    cross join lateral (
+        select
+            case e.kind
+                when 'exited' then e.quantity
+                when 'entered' then null
+                else e.quantity_before
+            end as before,
+            case when e.kind <> 'exited' then e.quantity end as after
+    ) q
+    order by s.snapshot_until, t.name, e.asset, e.token, e.key_hash;
+end;
+
+comment on function mart.holder_history(text) is 'Everything that one wallet, principal or device did, in all targets, oldest first: in a millisecond at a million holders. One row for each change of a position; columns as in mart.changes. kind is also first seen: it held that in the first snapshot of the target, nobody knows since when (changed_after is null).';
