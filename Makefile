@@ -90,8 +90,9 @@ constraints: ## pin the newest versions that work together
 		$(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
 	@echo "$(CURDIR)" > $(INSTALLED)
 
-docs: $(INSTALLED) ## write docs/configuration.md and .env.example from the settings
+docs: $(INSTALLED) ## what is written from code: configuration.md, .env.example, data-dictionary.md
 	@$(BIN)/python -m pipelines.settings_reference
+	@$(BIN)/python -m pipelines.analysis.dictionary
 
 HOME_FOLDER = $${HOLDFAST_HOME:-.holdfast}
 

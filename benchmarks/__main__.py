@@ -3,6 +3,7 @@
     python -m benchmarks                       everything, at full sizes
     python -m benchmarks --quick               everything, small
     python -m benchmarks --case a --rows 200000 --contender holdfast,bare_floor --repetitions 5
+    python -m benchmarks --resume              the cases that the last run did not come to
     python -m benchmarks --show full           the tables and the plot of a run that was kept
 
 Results go to benchmarks/results/<name>.json, .md and .png; a run of chosen parts is named `part`.
@@ -38,7 +39,6 @@ def main() -> int:
         return 2
     else:
         results = _measure(arguments, _sizes(arguments))
-        write(results, RESULTS / f"{results.name}.json")
     text = report(results)
     (RESULTS / f"{results.name}.md").write_text(text, encoding="utf-8")
     plot(results, RESULTS / f"{results.name}.png")
@@ -64,6 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, help="in place of the usual")
     parser.add_argument("--limit", type=float, help="seconds after which a load is cut off")
     parser.add_argument("--name", help="of the results")
+    parser.add_argument("--resume", action="store_true", help="go on with the run of that name")
     parser.add_argument("--show", metavar="NAME", help="measure nothing, show kept results")
     arguments = parser.parse_args()
     for given, known in ((arguments.case, TITLES), (arguments.contender, CONTESTANTS)):
@@ -97,6 +98,8 @@ def _sizes(arguments: argparse.Namespace) -> Sizes:
 
 
 def _measure(arguments: argparse.Namespace, sizes: Sizes) -> Results:
+    """Run the cases, keeping the results after each: a run takes an hour."""
+    kept = RESULTS / f"{arguments.name}.json"
     SCRATCH.mkdir(mode=0o755, exist_ok=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
@@ -108,6 +111,9 @@ def _measure(arguments: argparse.Namespace, sizes: Sizes) -> Results:
                 repetitions=sizes.repetitions,
                 machine=machine(ours),
             )
+            if arguments.resume and kept.exists():
+                results = read(kept)
+            before = results.seconds
 
             def measured(measurement: Measurement) -> None:
                 results.measurements.append(measurement)
@@ -126,8 +132,11 @@ def _measure(arguments: argparse.Namespace, sizes: Sizes) -> Results:
                 failed,
             )
             for case in arguments.case:
-                runner.run(case)
-    results.seconds = time.monotonic() - began
+                if case not in results.done:
+                    runner.run(case)
+                    results.done.append(case)
+                    results.seconds = before + time.monotonic() - began
+                    write(results, kept)
     return results
 
 

@@ -70,7 +70,8 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct):
-    """A run. `failures` are contenders that ended with an error or loaded something wrong."""
+    """A run. `failures` are contenders that ended with an error or loaded something wrong; `done`
+    are the cases that it has got through."""
 
     name: str
     began_at: str
@@ -79,6 +80,7 @@ class Results(msgspec.Struct):
     measurements: list[Measurement] = msgspec.field(default_factory=list)
     storage: list[Storage] = msgspec.field(default_factory=list)
     failures: list[str] = msgspec.field(default_factory=list)
+    done: list[str] = msgspec.field(default_factory=list)
     seconds: float = 0.0
 
     def of(self, case: str) -> list[Measurement]:

@@ -14,7 +14,17 @@ import typer
 from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
-from pipelines.commands import ask, audit, postgres, roles, service, snapshot, targets
+from pipelines.commands import (
+    ask,
+    audit,
+    export,
+    postgres,
+    report,
+    roles,
+    service,
+    snapshot,
+    targets,
+)
 from pipelines.commands.terminal import (
     FAILED,
     INTERRUPTED,
@@ -53,7 +63,9 @@ app = typer.Typer(
 app.command(rich_help_panel=DAILY)(snapshot.snapshot)
 app.command(rich_help_panel=DAILY)(ask.status)
 app.command(rich_help_panel=DAILY)(ask.changes)
+app.command(rich_help_panel=DAILY)(report.report)
 app.command(rich_help_panel=DAILY)(audit.audit)
+app.command(rich_help_panel=DAILY)(export.export)
 app.add_typer(targets.app, name="targets", rich_help_panel=SETUP)
 app.command(rich_help_panel=SETUP)(postgres.migrate)
 app.command(rich_help_panel=SETUP)(roles.roles)

@@ -8,6 +8,7 @@ from rich.console import Console
 from pipelines.analysis.frames import query
 from pipelines.analysis.tables import frame_table, snapshots_table
 from pipelines.demo import TARGETS, demo_runtime, demo_settings, living_sandbox
+from pipelines.orchestration import after_snapshots
 from pipelines.orchestration.build import build_definitions
 from pipelines.orchestration.schedules import job_name, partition_range, run_config
 from pipelines.providers import PROVIDERS
@@ -22,7 +23,7 @@ ROUNDS = 3
 TICKS_A_ROUND = 4
 SILENT = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-QUESTION = "select provider, change, count(*) from positions_changes group by 1, 2 order by 1, 2"
+QUESTION = "select provider, kind, count(*) from mart.changes group by 1, 2 order by 1, 2"
 
 
 def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool:
@@ -43,6 +44,7 @@ def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool
             for number in range(1, rounds + 1):
                 sandbox.world.tick(TICKS_A_ROUND)
                 succeeded &= _round(number, watched, runtime, instance, console)
+            succeeded &= _report(watched, runtime, instance, console)
     _show_changes(runtime, console)
     _show_next(home, console)
     return succeeded
@@ -76,6 +78,22 @@ def _round(
     return not failed
 
 
+def _report(
+    watched: WatchList, runtime: Runtime, instance: dg.DagsterInstance, console: Console
+) -> bool:
+    """What Dagster's sensor would ask for after the rounds."""
+    with console.status("The report …"):
+        result = (
+            build_definitions(watched, runtime)
+            .resolve_job_def(after_snapshots.JOB)
+            .execute_in_process(run_config=QUIET, instance=instance, raise_on_error=False)
+        )
+    for event in result.all_events:
+        if event.is_failure:
+            console.print(str(event.message), style="red", markup=False, highlight=False)
+    return bool(result.success)
+
+
 def _published(runtime: Runtime, targets: tuple[Target, ...], run_key: str) -> list[Taken]:
     with runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
         taken = []
@@ -104,6 +122,7 @@ def _show_next(home: Path, console: Console) -> None:
         f"  Who lost some:       {command} changes --change decreased",
         f"  Ask in SQL:          {command} postgres psql -c '{QUESTION}'",
         "",
+        f"The report, for a browser: {home / after_snapshots.REPORT_FILE}",
         "The same on a schedule, with Dagster's pages to look at: make up DEMO=1",
         f"The demo's Postgres still runs; its data is in {home}.",
         f"Stop it with: make down, or {command} down",

@@ -22,6 +22,7 @@ happened, to which provider, target and page, and what to do.
     ├── TargetBusy             (t)  another process publishes the same target
     ├── Cancelled              (t)  the run was ended from outside
     ├── ServiceFailed               a part of `holdfast up` ended by itself or can't be stopped
+    ├── FileNotWritten              a file that was asked for can't be written: no room, no right
     ├── Unexpected                  a mistake in Holdfast itself
     ├── WarehouseUnreachable   (t)  no connection to Postgres, or it was lost
     ├── WarehouseInterrupted   (t)  Postgres gave up: no disk, a lock, a timeout, a deadlock
@@ -148,6 +149,10 @@ class Cancelled(HoldfastError):
 
 class ServiceFailed(HoldfastError):
     """A part of `holdfast up` ended by itself, does not answer, or can't be stopped."""
+
+
+class FileNotWritten(HoldfastError):
+    """A file that was asked for can't be written: no room on the disk, no right to."""
 
 
 class Unexpected(HoldfastError):

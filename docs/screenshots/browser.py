@@ -57,6 +57,7 @@ class Browser:
     def __init__(self, width: int, height: int) -> None:
         self._size = (width, height)
         self._numbers = itertools.count(1)
+        self._events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
         program = next(filter(None, map(shutil.which, NAMES)), None)
@@ -127,6 +128,30 @@ class Browser:
         )
         self._evaluate(f"{script}({json.dumps(old)}, {json.dumps(new)})")
 
+    def watch(self, *, dark: bool) -> None:
+        """Before a page is opened: how its reader likes it, and that we want to know what it
+        does, see `messages` and `loaded`."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        for domain in ("Log", "Runtime", "Network"):
+            self._call(f"{domain}.enable")
+
+    def messages(self) -> list[str]:
+        """All that was logged since `watch`: by scripts, and by the browser about the page."""
+        logged = self._told("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+        return [json.dumps(message) for message in logged]
+
+    def loaded(self) -> list[str]:
+        """The URLs of all that was asked for since `watch`."""
+        return [sent["request"]["url"] for sent in self._told("Network.requestWillBeSent")]
+
+    def page_width(self) -> int:
+        """How many pixels wide the page is, what one has to scroll to included."""
+        return int(self._evaluate("document.documentElement.scrollWidth"))
+
+    def _told(self, *methods: str) -> list[dict[str, Any]]:
+        return [event["params"] for event in self._events if event.get("method") in methods]
+
     def picture(self, path: Path, *, left: int = 0, height: int | None = None) -> None:
         """Save what is seen from `left` on and down to `height`, in few colours."""
         shot = self._call("Page.captureScreenshot", format="png")["data"]
@@ -155,6 +180,7 @@ class Browser:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return dict(answer["result"])
+            self._events.append(answer)
 
 
 def _without_clocks(text: str) -> str:

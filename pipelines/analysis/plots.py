@@ -84,7 +84,7 @@ def changes_png(changes: Sequence[Change], settings_folder: Path) -> bytes | Non
         figure.legend(loc="outside lower center", ncols=5, frameon=False, labelcolor=_INK)
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", facecolor="white")
-    return _with_few_colours(drawn)
+    return with_few_colours(drawn)
 
 
 def _draw(axes: "Axes", shown: Sequence[Change]) -> None:
@@ -96,7 +96,7 @@ def _draw(axes: "Axes", shown: Sequence[Change]) -> None:
             axes.barh(places, widths, left=ends, color=colour, label=kind, height=0.72)
             ends = [end + width for end, width in zip(ends, widths, strict=True)]
         _write_sums(axes, ends, sign)
-    axes.set_yticks(places, [_drawable(change.label) for change in shown], color=_INK)
+    axes.set_yticks(places, [drawable(change.label) for change in shown], color=_INK)
     axes.invert_yaxis()
     axes.axvline(0, color=_INK, linewidth=0.8)
     axes.margins(x=0.12)
@@ -130,7 +130,7 @@ def _title(ranked: Sequence[Change]) -> str:
     return f"Since the snapshot before{of_many}"
 
 
-def _drawable(label: str) -> str:
+def drawable(label: str) -> str:
     text = label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
     glyphs = _glyphs()
     return "".join(char if char.isprintable() and ord(char) in glyphs else "□" for char in text)
@@ -144,7 +144,7 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
-def _with_few_colours(png: io.BytesIO) -> bytes:
+def with_few_colours(png: io.BytesIO) -> bytes:
     from PIL import Image  # noqa: PLC0415 - comes with matplotlib
 
     small = io.BytesIO()

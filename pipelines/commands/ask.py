@@ -1,9 +1,7 @@
 """`holdfast status` and `holdfast changes`: what the warehouse knows, without SQL."""
 
-import difflib
 from typing import TYPE_CHECKING, Annotated
 
-import sqlalchemy as sa
 import typer
 
 from pipelines.analysis.frames import query
@@ -23,7 +21,7 @@ from pipelines.commands.terminal import (
 )
 from pipelines.errors import ConfigurationError
 from pipelines.targets import WatchList, load_targets
-from pipelines.warehouse.registry import find_name, known_names
+from pipelines.warehouse.registry import known_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +120,7 @@ def changes(
     """
     runtime = reading_runtime(context)
     with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
-        name = _known_name(connection, target) if target else None
+        name = known_name(connection, target) if target else None
         frame = query(connection, "changes", target=name, change=change, limit=limit)
     if as_json:
         print_json(records_of(frame))
@@ -131,12 +129,3 @@ def changes(
     else:
         latest = "The latest change" if len(frame) == 1 else f"The latest {len(frame)} changes"
         out.print(frame_table(frame, f"{latest} (UTC); --limit for more"))
-
-
-def _known_name(connection: sa.Connection, name: str) -> str:
-    """The name of the target that has this name or label; one that is watched comes first."""
-    if found := find_name(connection, name):
-        return found
-    close = difflib.get_close_matches(name, known_names(connection), n=3, cutoff=0.4)
-    meant = f"; did you mean {' or '.join(close)}?" if close else ""
-    raise ConfigurationError(f"the warehouse has no target {name!r}{meant}")

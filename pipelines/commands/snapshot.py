@@ -20,16 +20,20 @@ from pipelines.commands.terminal import (
     print_json,
     tell,
 )
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, HoldfastError
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
 from pipelines.settings import load_settings
 from pipelines.snapshots import Failed, Taken, take_snapshots
 from pipelines.targets import WatchList, load_targets
+from pipelines.warehouse.concentration import count_missing, refresh_concentration
 from pipelines.warehouse.registry import Run, retire_absent
 
 Outcomes = list[Taken | Failed]
+
+REFRESH_SECONDS = 60.0
+"""A backlog, as after an upgrade, must not keep a cron job: the next run goes on with it."""
 
 
 def snapshot(
@@ -71,16 +75,20 @@ def snapshot(
     if accept_empty and not targets:
         raise ConfigurationError("name the targets that --accept-empty is meant for")
     outcomes: Outcomes = []
-    interrupted = False
+    refreshed = interrupted = False
     try:
         _take(runtime, watched, chosen, outcomes, accept_empty=accept_empty)
     except KeyboardInterrupt:
         interrupted = True
     _show(outcomes, len(chosen), as_json=as_json)
+    try:
+        refreshed = interrupted or _refresh(runtime)
+    except KeyboardInterrupt:
+        interrupted = True
     if interrupted:
         complain("Interrupted. What was published stays, nothing is half done.")
         raise typer.Exit(INTERRUPTED)
-    if any(isinstance(outcome, Failed) for outcome in outcomes):
+    if not refreshed or any(isinstance(outcome, Failed) for outcome in outcomes):
         raise typer.Exit(FAILED)
 
 
@@ -120,6 +128,30 @@ def _take(
                 ):
                     outcomes.append(outcome)
                     progress.ended(outcome)
+
+
+def _refresh(runtime: Runtime) -> bool:
+    """Compute the concentration of what was published; False where that failed, which takes no
+    snapshot back."""
+    try:
+        with (
+            runtime.open_warehouse(connections=1) as warehouse,
+            warehouse.connect() as connection,
+        ):
+            refresh_concentration(connection, seconds=REFRESH_SECONDS)
+            left = count_missing(connection)
+    except HoldfastError as error:
+        complain(
+            "What was published stays, but mart.concentration lacks it; the next run makes up for"
+            f" it. {error}"
+        )
+        return False
+    if left:
+        tell(
+            f"mart.concentration still lacks {left:,} snapshots. The newest come first; the next"
+            " run goes on."
+        )
+    return True
 
 
 def _show(outcomes: Outcomes, asked: int, *, as_json: bool) -> None:

@@ -1,7 +1,8 @@
-"""Puts assets, jobs and schedules together for a list of targets."""
+"""Puts assets, jobs, schedules and the sensor together for a list of targets."""
 
 import dagster as dg
 
+from pipelines.orchestration import after_snapshots
 from pipelines.orchestration.assets import build_asset
 from pipelines.orchestration.audit import build_audit, build_audit_job, build_audit_schedule
 from pipelines.orchestration.describe import job_description
@@ -25,11 +26,14 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
                 for name, watch in watches.items()
             ),
             *(api_spec(PROVIDERS[name], url) for name, url in urls.items()),
+            after_snapshots.build_concentration(PROVIDERS.values(), runtime.uri),
+            after_snapshots.build_report(watched, PROVIDERS.values()),
             *view_specs(PROVIDERS.values()),
         ],
         asset_checks=audits,
         jobs=[
             build_audit_job(audits),
+            after_snapshots.build_job(),
             *(
                 dg.define_asset_job(
                     job_name(provider),
@@ -49,6 +53,7 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
                 if watch.cron
             ),
         ],
+        sensors=[after_snapshots.build_sensor(PROVIDERS.values())],
         resources={"runtime": runtime},
         executor=dg.in_process_executor,
     )

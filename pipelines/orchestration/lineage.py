@@ -1,22 +1,68 @@
-"""What stands before and after the assets in the lineage: the APIs, and the views over all tables.
+"""What stands before and after the assets in the lineage: the APIs, and the marts.
 
 Dagster makes neither; they are there so that the picture tells where rows come from and where
 people ask.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import dagster as dg
 
+from pipelines.orchestration.after_snapshots import CONCENTRATION
 from pipelines.orchestration.assets import api_key
 from pipelines.providers.provider import Provider
 
-VIEWS = {
-    "positions": "Who held how much of what, and when, over all providers; valid_to is null for"
-    " what holds now.\n\n```sql\nselect * from positions where valid_to is null;\n```",
-    "positions_changes": "What changed between any two snapshots, over all providers.\n\n```sql\n"
-    "select * from positions_changes order by changed_until desc limit 100;\n```",
-}
+
+@dataclass(frozen=True)
+class View:
+    """A view of the schema mart, and a question to begin with."""
+
+    name: str
+    description: str
+    query: str
+
+    @property
+    def key(self) -> dg.AssetKey:
+        return dg.AssetKey(["mart", self.name])
+
+    @property
+    def markdown(self) -> str:
+        return f"{self.description}\n\n```sql\n{self.query}\n```"
+
+
+CONCENTRATION_VIEW = View(
+    "concentration",
+    "How unevenly an item or asset is spread over its holders, over time.",
+    "select snapshot_at, holders, top_10_share, gini, nakamoto\n"
+    "from mart.concentration\n"
+    "order by snapshot_at desc\n"
+    "limit 100;",
+)
+
+VIEWS = (
+    View(
+        "holders_now",
+        "Who holds how much of each asset now, over all providers.",
+        "select * from mart.holders_now where rank <= 10;",
+    ),
+    View(
+        "changes",
+        "What changed from each snapshot to the next, over all providers.",
+        "select * from mart.changes order by changed_until desc limit 100;",
+    ),
+    View(
+        "supply_and_holders",
+        "How many hold, how much in all, who came and went; one row a snapshot.",
+        "select * from mart.supply_and_holders order by snapshot_at desc limit 100;",
+    ),
+    View(
+        "freshness",
+        "How old what we know of each target is, and what has failed since.",
+        "select * from mart.freshness;",
+    ),
+)
+"""Of the marts, those that most questions begin with; docs tell all of them."""
 
 
 def api_spec(provider: Provider, url: str) -> dg.AssetSpec:
@@ -32,14 +78,19 @@ def api_spec(provider: Provider, url: str) -> dg.AssetSpec:
 
 
 def view_specs(providers: Iterable[Provider]) -> Iterator[dg.AssetSpec]:
-    """The views that unite all datasets."""
+    """The marts, each after what it reads."""
     datasets = [provider.dataset.name for provider in providers]
-    for name, description in VIEWS.items():
-        yield dg.AssetSpec(
-            name,
-            deps=datasets,
-            description=description,
-            group_name="holdfast",
-            kinds={"postgres", "view"},
-            metadata={"dagster/table_name": f"public.{name}"},
-        )
+    for view in VIEWS:
+        yield _view_spec(view, datasets)
+    yield _view_spec(CONCENTRATION_VIEW, [CONCENTRATION])
+
+
+def _view_spec(view: View, reads: list[str]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        view.key,
+        deps=reads,
+        description=view.markdown,
+        group_name="holdfast",
+        kinds={"postgres", "view"},
+        metadata={"dagster/table_name": f"mart.{view.name}"},
+    )

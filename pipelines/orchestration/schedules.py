@@ -5,7 +5,7 @@ provider's last run is queued or running: the API answers "now", so a tick that 
 to catch up on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
@@ -51,21 +51,24 @@ def build_schedule(
         if not names:
             yield dg.SkipReason(f"targets.yaml has no {provider.title} target")
             return
-        unfinished = context.instance.get_run_records(
-            dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1
-        )
-        if unfinished:
-            run = unfinished[0].dagster_run
-            yield dg.SkipReason(
-                f"run {run.run_id[:8]} of this job is still {run.status.value.lower()}; the next"
-                " tick takes what is so then"
-            )
+        if unfinished := unfinished_run(context.instance, [job]):
+            yield dg.SkipReason(f"{unfinished}; the next tick takes what is so then")
             return
         yield from run_requests(
             names, provider, context.scheduled_execution_time.isoformat(), chunk_size
         )
 
     return tick
+
+
+def unfinished_run(instance: dg.DagsterInstance, jobs: Iterable[str]) -> str | None:
+    """The beginning of a sentence about a run of any of these jobs that has not ended."""
+    for job in jobs:
+        found = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1)
+        if found:
+            run = found[0].dagster_run
+            return f"run {run.run_id[:8]} of {job} is still {run.status.value.lower()}"
+    return None
 
 
 def run_requests(

@@ -2,13 +2,15 @@
 
 Alembic runs the numbered migrations under sql/migrations, whose content is plain SQL in a file
 beside each revision; afterwards the views and functions of the datasets and the marts are applied,
-where they are not the ones that the database has. All of it happens in one transaction under one lock: two processes that start at once
-wait for each other, and one that is killed leaves nothing half done.
+where they are not the ones that the database has. All of it happens in one transaction under one
+lock: two processes that start at once wait for each other, and one that is killed leaves nothing
+half done.
 """
 
 import hashlib
 import re
-from graphlib import TopologicalSorter
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -72,17 +74,27 @@ def _missing(connection: sa.Connection) -> str | None:
 def _views() -> list[Path]:
     """The files of all views and functions, each after those that it names."""
     datasets = sorted((SQL / "datasets").glob("*.sql"))
-    marts = {file.stem: file for file in sorted((SQL / "marts").glob("*.sql"))}
-    uses = {
-        name: {used for used in re.findall(r"\bmart\.(\w+)", _code(file)) if used in marts} - {name}
-        for name, file in marts.items()
-    }
-    return [*datasets, *(marts[name] for name in TopologicalSorter(uses).static_order())]
+    return [*datasets, *in_order_of_use(sorted((SQL / "marts").glob("*.sql")))]
 
 
-def _code(file: Path) -> str:
-    """What a file does, without what it says about it."""
-    return file.read_text(encoding="utf-8").partition("\ncomment on ")[0]
+def in_order_of_use(marts: Sequence[Path]) -> list[Path]:
+    """The files, each after those whose view or function it names; always in the same order.
+
+    Raises SchemaNotReady where two name each other.
+    """
+    files = {file.stem: file for file in marts}
+    uses = {name: sorted(_named_in(file) & files.keys() - {name}) for name, file in files.items()}
+    try:
+        return [files[name] for name in TopologicalSorter(uses).static_order()]
+    except CycleError as error:
+        circle = " → ".join(error.args[1])
+        raise SchemaNotReady(f"these marts name each other: {circle}") from None
+
+
+def _named_in(file: Path) -> set[str]:
+    """The marts that a file asks, not those that its comments speak of."""
+    code = file.read_text(encoding="utf-8").partition("\ncomment on ")[0]
+    return set(re.findall(r"\bmart\.(\w+)", re.sub("--.*", "", code)))
 
 
 def _digest_of_marts() -> str:

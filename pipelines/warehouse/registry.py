@@ -1,5 +1,6 @@
 """Targets, their snapshots and their failures: what is known beside the rows."""
 
+import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from cronsim import CronSim
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from pipelines.errors import HeldBack, HoldfastError
+from pipelines.errors import ConfigurationError, HeldBack, HoldfastError
 from pipelines.providers.provider import Proof, Target
 from pipelines.warehouse.schema import snapshot, walk_failure
 from pipelines.warehouse.schema import target as target_table
@@ -164,6 +165,15 @@ def find_name(connection: sa.Connection, name: str) -> str | None:
     )
     order = (target_table.c.name != name, target_table.c.retired_at.is_not(None))
     return connection.scalar(found.order_by(*order, target_table.c.target_id.desc()).limit(1))
+
+
+def known_name(connection: sa.Connection, name: str) -> str:
+    """As `find_name`. Raises ConfigurationError, with what comes close, where there is none."""
+    if found := find_name(connection, name):
+        return found
+    close = difflib.get_close_matches(name, known_names(connection), n=3, cutoff=0.4)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    raise ConfigurationError(f"the warehouse has no target {name!r}{meant}")
 
 
 def find_published(

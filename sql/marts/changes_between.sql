@@ -257,4 +257,4 @@ begin atomic
     where p.provider = 'catenis';
 end;
 
-comment on function mart.changes_between(timestamptz, timestamptz, text) is 'The net effect of all changes between two moments: what the snapshot that answers the later one shows otherwise than the one that answers the earlier. What came and went in between is not in it. Nothing for a target without a snapshot as old as the earlier moment. The third argument picks a target by its name or label. One row for each position that differs; columns as in mart.changes.';
+comment on function mart.changes_between(timestamptz, timestamptz, text) is 'The net effect of all changes between two moments: what the snapshot that answers the later one shows otherwise than the one that answers the earlier. What came and went in between is not in it. Nothing for a target without a snapshot as old as the earlier moment. earlier_snapshot_id and later_snapshot_id are the two that answer. The third argument picks a target by its name or label. One row for each position that differs; columns as in mart.changes.';

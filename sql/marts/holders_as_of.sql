@@ -89,19 +89,22 @@ begin atomic
             t.snapshot_id,
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
-        join (
-            select target_id, asset_identifier, count(*) as tokens, min(held_since) as held_since
+        cross join lateral (
+            select held.asset_identifier, count(*) as tokens, min(held.held_since) as held_since
             from (
-                select target_id, asset_identifier, held_since
-                from hiro_nft_holdings_current
-                where valid_from <= moment
+                select c.asset_identifier, c.held_since
+                from hiro_nft_holdings_current c
+                where c.target_id = t.target_id and c.valid_from <= moment
                 union all
-                select target_id, asset_identifier, held_since
-                from hiro_nft_holdings_history
-                where tstzrange(valid_from, valid_to) @> moment
+                select h.asset_identifier, h.held_since
+                from hiro_nft_holdings_history h
+                where
+                    h.target_id = t.target_id
+                    and tstzrange(h.valid_from, h.valid_to) @> moment
             ) held
-            group by target_id, asset_identifier
-        ) c using (target_id)
+            group by held.asset_identifier
+        ) c
+        where t.provider = 'hiro'
         union all
         select
             t.provider,

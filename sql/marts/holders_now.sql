@@ -48,12 +48,13 @@ from (
         t.snapshot_id,
         t.snapshot_at
     from mart.targets t
-    join (
-        select target_id, asset_identifier, count(*) as tokens, min(held_since) as held_since
-        from hiro_nft_holdings_current
-        group by target_id, asset_identifier
-    ) c using (target_id)
-    where t.retired_at is null
+    cross join lateral (
+        select c.asset_identifier, count(*) as tokens, min(c.held_since) as held_since
+        from hiro_nft_holdings_current c
+        where c.target_id = t.target_id
+        group by c.asset_identifier
+    ) c
+    where t.provider = 'hiro' and t.retired_at is null
     union all
     select
         t.provider,

@@ -20,13 +20,14 @@ select
     m.from_snapshot_id,
     m.to_snapshot_id
 from (
-    -- Where the token was seen next, be it where it had left.
+    -- Where the token was seen next, be it where it had left. Blocks tell what was first where the
+    -- bounds of two snapshots overlap.
     select distinct on (x.target_id, x.snapshot_id, x.key_hash)
         x.target_id as from_target_id,
         x.target as from_target,
         xt.subject as from_holder,
         n.target_id as to_target_id,
-        n.target as to_target,
+        nt.name as to_target,
         nt.subject as to_holder,
         x.asset_identifier as asset,
         x.value_repr_before as token,
@@ -34,19 +35,40 @@ from (
         x.changed_until as left_until,
         n.changed_after as came_after,
         n.changed_until as came_until,
-        n.changed_after < x.changed_until as direct,
-        n.tx_id_after as tx_id,
+        coalesce(n.changed_after < x.changed_until, false) as direct,
+        n.tx_id,
         x.snapshot_id as from_snapshot_id,
         n.snapshot_id as to_snapshot_id
     from hiro_nft_holdings_changes x
     join target xt on xt.target_id = x.target_id
-    join hiro_nft_holdings_changes n
+    join (
+        select target_id, snapshot_id, key_hash, changed_after, changed_until,
+            tx_id_after as tx_id, block_height_after as block_height
+        from hiro_nft_holdings_changes
+        where change in ('entered', 'reacquired')
+        union all
+        -- What a target had in its first snapshot came before, nobody knows when.
+        select s.target_id, s.snapshot_id, v.key_hash, null, s.snapshot_until,
+            v.tx_id, v.block_height
+        from snapshot s
+        join hiro_nft_holdings v
+            on v.target_id = s.target_id and v.valid_from = s.snapshot_at
+        where s.previous_id is null
+    ) n
         on n.key_hash = x.key_hash
         and n.changed_until > x.changed_after
+        and n.block_height >= x.block_height_before
+        and n.tx_id <> x.tx_id_before
         and (n.target_id <> x.target_id or n.snapshot_id > x.snapshot_id)
     join target nt on nt.target_id = n.target_id
-    where x.change = 'exited' and n.change in ('entered', 'reacquired')
-    order by x.target_id, x.snapshot_id, x.key_hash, n.changed_until, n.snapshot_id
+    where x.change = 'exited'
+    order by
+        x.target_id,
+        x.snapshot_id,
+        x.key_hash,
+        n.block_height,
+        n.changed_until,
+        n.snapshot_id
 ) m
 where m.to_holder <> m.from_holder
 union all
@@ -97,7 +119,7 @@ comment on column mart.transfers_seen.quantity is 'How much went over; 1 for a n
 comment on column mart.transfers_seen.happened_after is 'It happened after this moment.';
 comment on column mart.transfers_seen.happened_until is 'It happened not after this moment.';
 comment on column mart.transfers_seen.evidence is 'token: the same token was seen there; amount: the same amount.';
-comment on column mart.transfers_seen.inferred is 'True where others may have had a part: amounts may be equal by chance, and a token that arrived later than it left was somewhere else in between. False: both bounds allow for one transfer.';
+comment on column mart.transfers_seen.inferred is 'True where others may have had a part: amounts may be equal by chance, and a token that arrived later than it left may have been somewhere else in between. False: both bounds allow for one transfer.';
 comment on column mart.transfers_seen.tx_id is 'Hiro: the transaction by which the receiver got it; else null.';
 comment on column mart.transfers_seen.from_snapshot_id is 'The snapshot that showed that it had left.';
 comment on column mart.transfers_seen.to_snapshot_id is 'The snapshot that showed that it had arrived.';

@@ -1,16 +1,16 @@
--- What the history costs: rows in all snapshots, against the row versions that are kept for them.
+-- What does the history cost, against storing every snapshot whole?
+-- Rows in all snapshots, and the row versions that are kept for them.
 select
-    t.provider,
-    count(distinct t.target_id) as targets,
+    s.provider,
+    count(distinct s.target_id) as targets,
     count(*) as snapshots,
     sum(s.rows) as rows_in_snapshots,
     min(v.versions) as versions_kept
-from snapshot s
-join target t using (target_id)
+from mart.snapshots s
 join (
     select provider, count(*) as versions
     from positions
     group by provider
 ) v using (provider)
-group by t.provider
-order by t.provider;
+group by s.provider
+order by s.provider;

@@ -1,10 +1,13 @@
--- Who holds most of each asset now, with the share of all that is held.
+-- Who are the ten largest holders now?
+-- Parameters: target (its name or label; null: each), how_many.
+-- With psql: -v target=null -v how_many=10
 select
-    p.target,
-    p.holder,
-    p.amount,
-    round(100 * p.amount / sum(p.amount) over (partition by p.target_id), 2) as percent,
-    p.held_since
-from positions p
-where p.valid_to is null and p.provider <> 'hiro' and p.amount > 0
-order by p.target, p.amount desc;
+    coalesce(label, target) as target,
+    rank as place,
+    holder,
+    asset,
+    quantity as amount,
+    round(100 * share, 2) as percent,
+    held_since
+from mart.top_holders(:how_many, :target)
+order by 1, rank, holder, asset;

@@ -42,19 +42,22 @@ def definitions() -> dg.Definitions:
     return build_definitions(load_targets(TARGETS), runtime)
 
 
-def test_there_is_one_asset_job_check_and_schedule_for_each_provider():
+def test_there_is_one_asset_job_check_and_schedule_for_each_provider_and_what_follows_on_them():
     repository = definitions().get_repository_def()
     graph = repository.asset_graph
     assert {key.to_user_string() for key in graph.executable_asset_keys} == {
         "altura_item_holders",
         "catenis_asset_holders",
         "hiro_nft_holdings",
+        "concentration",
+        "report",
     }
     assert {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"} == {
         "altura_snapshots",
         "catenis_snapshots",
         "hiro_snapshots",
         "audit",
+        "after_snapshots",
     }
     assert {(s.name, s.cron_schedule) for s in repository.schedule_defs} == {
         ("altura_schedule", "* * * * *"),
@@ -62,13 +65,16 @@ def test_there_is_one_asset_job_check_and_schedule_for_each_provider():
         ("hiro_schedule", "* * * * *"),
         ("audit_schedule", "43 3 * * *"),
     }
+    assert {(s.name, s.job_name, s.default_status) for s in repository.sensor_defs} == {
+        ("after_snapshots_sensor", "after_snapshots", dg.DefaultSensorStatus.RUNNING)
+    }
     checks = {"every_target_published", *(rule.name for rule in load_rules())}
     assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
         (provider.dataset.name, check) for provider in PROVIDERS.values() for check in checks
     }
 
 
-def test_the_lineage_leads_from_the_apis_over_the_datasets_to_the_views():
+def test_the_lineage_leads_from_the_apis_over_the_datasets_to_the_marts_and_the_report():
     graph = definitions().get_repository_def().asset_graph
     datasets = {"altura_item_holders", "catenis_asset_holders", "hiro_nft_holdings"}
     assert {
@@ -81,8 +87,13 @@ def test_the_lineage_leads_from_the_apis_over_the_datasets_to_the_views():
         "altura_item_holders": {"altura_api"},
         "catenis_asset_holders": {"catenis_api"},
         "hiro_nft_holdings": {"hiro_api"},
-        "positions": datasets,
-        "positions_changes": datasets,
+        "concentration": {"altura_item_holders", "catenis_asset_holders"},
+        "report": {*datasets, "concentration"},
+        "mart/holders_now": datasets,
+        "mart/changes": datasets,
+        "mart/supply_and_holders": datasets,
+        "mart/freshness": datasets,
+        "mart/concentration": {"concentration"},
     }
 
 
@@ -95,9 +106,10 @@ def test_whatever_people_see_has_a_description():
         *(graph.get(key).description for key in graph.asset_check_keys),
         *(job.description for job in jobs),
         *(schedule.description for schedule in repository.schedule_defs),
+        *(sensor.description for sensor in repository.sensor_defs),
         *(field.description for field in SnapshotConfig.model_fields.values()),
     ]
-    assert len(described) == 8 + 3 * (1 + len(load_rules())) + 4 + 4 + 2
+    assert len(described) == 13 + 3 * (1 + len(load_rules())) + 5 + 4 + 1 + 2
     assert all(described)
 
 
@@ -136,9 +148,10 @@ def test_the_columns_are_those_of_the_view(pipeline):
 
 def test_the_queries_that_the_asset_and_the_views_show_run(pipeline):
     shown = [describe.asset_description(PROVIDERS[name], NOBODY) for name in PROVIDERS]
-    shown += lineage.VIEWS.values()
+    views = [*lineage.VIEWS, lineage.CONCENTRATION_VIEW]
+    shown += [view.markdown for view in views]
     queries = re.findall(r"```sql\n(.*?)```", "".join(shown), re.DOTALL)
-    assert len(queries) == 3 + 2
+    assert len(queries) == 3 + 5
     for statement in re.findall(r"select [^;]*", "".join(queries)):
         pipeline.sql(statement)
 
@@ -213,4 +226,4 @@ def test_loading_imports_neither_pandas_nor_matplotlib():
         timeout=120,
         check=True,
     )
-    assert {"pandas", "matplotlib", "PIL"}.isdisjoint(done.stdout.split())
+    assert {"pandas", "matplotlib", "PIL", "jinja2"}.isdisjoint(done.stdout.split())

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from pipelines.paths import ROOT
 from pipelines.warehouse.embedded import find_binaries
 from tests.security.conftest import ROLES, Logins, connect, make_roles
+from tests.warehouse.revisions import migrate_to
 
 DATASETS = ("altura_item_holders", "hiro_nft_holdings", "catenis_asset_holders")
 DENIED = psycopg.errors.InsufficientPrivilege
@@ -58,6 +59,32 @@ def test_the_owner_migrates_the_writer_takes_snapshots_and_the_reader_asks(
         reader.execute("select * from snapshot, walk_failure, target, applied_marts")
 
 
+def ask_every_mart(connection: psycopg.Connection) -> list[str]:
+    """The names of the views and functions of schema mart, each after it was asked."""
+    views = connection.execute(
+        "select relname from pg_class where relnamespace = 'mart'::regnamespace and relkind = 'v'"
+    ).fetchall()
+    functions = connection.execute(
+        "select proname, proargtypes::regtype[]::text[] from pg_proc"
+        " where pronamespace = 'mart'::regnamespace"
+    ).fetchall()
+    values = {"timestamp with time zone": "now()", "integer": "3", "text": "'The vault'"}
+    asked = [f"mart.{name}" for (name,) in views] + [
+        f"mart.{name}({', '.join(values[kind] for kind in kinds)})" for name, kinds in functions
+    ]
+    for name in asked:
+        connection.execute(f"select * from {name}")
+    return asked
+
+
+@pytest.mark.parametrize("role", ["reader", "writer"])
+def test_the_reader_and_the_writer_can_ask_every_mart(logins: Logins, role):
+    with logins.connect(role) as connection:
+        asked = ask_every_mart(connection)
+    files = {file.stem for file in (ROOT / "sql" / "marts").glob("*.sql")}
+    assert {name.removeprefix("mart.").partition("(")[0] for name in asked} == files
+
+
 def test_the_writer_retires_and_records_failures_too(logins: Logins, holdfast, environment):
     as_writer = environment | {"DATABASE_URL": logins.url("writer")}
     assert holdfast("snapshot", **as_writer).returncode == 0
@@ -81,6 +108,14 @@ READER_MAY_NOT = [
     "create function mine() returns int language sql as 'select 1'",
     "create schema mine",
     "drop view positions",
+    "create table mart.mine (n int)",
+    "create view mart.mine as select 1",
+    "create or replace view mart.targets as select 1",
+    "create function mart.mine() returns int language sql as 'select 1'",
+    "drop view mart.cohorts",
+    "drop function mart.holder_history",
+    "drop schema mart cascade",
+    "comment on schema mart is 'mine'",
     "alter table snapshot add mine int",
     "select * from elsewhere.secrets",
     "set role pg_read_all_data",
@@ -104,6 +139,10 @@ WRITER_MAY_NOT = [
     "create table mine (n int)",
     "create or replace view positions as select 1",
     "create schema mine",
+    "create table mart.mine (n int)",
+    "create or replace view mart.targets as select 1",
+    "drop view mart.cohorts",
+    "drop schema mart cascade",
     "comment on table snapshot is 'mine'",
     "update alembic_version set version_num = '9999'",
     "delete from applied_marts",
@@ -116,8 +155,42 @@ def test_the_writer_may_not_change_the_schema(logins: Logins):
     assert allowed(logins, "writer", WRITER_MAY_NOT) == []
 
 
+def test_nothing_of_ours_is_writable_by_the_reader(logins: Logins):
+    with logins.connect("reader") as reader:
+        tables = reader.execute(
+            "select oid::regclass::text from pg_class c, unnest(array['insert', 'update', 'delete',"
+            " 'truncate', 'references', 'trigger']) p"
+            " where relnamespace in ('public'::regnamespace, 'mart'::regnamespace)"
+            " and relkind in ('r', 'p', 'v', 'm') and has_table_privilege(oid, p)"
+        ).fetchall()
+        schemas = reader.execute(
+            "select nspname from pg_namespace where has_schema_privilege(oid, 'create')"
+        ).fetchall()
+        sequences = reader.execute(
+            "select oid::regclass::text from pg_class where relkind = 'S' and"
+            " (has_sequence_privilege(oid, 'usage') or has_sequence_privilege(oid, 'update'))"
+        ).fetchall()
+    assert (tables, schemas, sequences) == ([], [], [])
+
+
+def test_the_marts_are_for_nobody_else(logins: Logins):
+    stranger = sql.Identifier(f"{logins.prefix}admin")
+    with logins.connect("admin") as admin:
+        admin.execute(sql.SQL("create role {}").format(stranger))
+        admin.execute(sql.SQL("set role {}").format(stranger))
+        assert denied(admin, "select * from mart.targets")
+        assert denied(admin, "select * from mart.top_holders(3)")
+        admin.execute("reset role")
+        admin.execute(sql.SQL("drop role {}").format(stranger))
+
+
 def test_what_a_later_migration_makes_is_readable_and_writable_at_once(logins: Logins):
     with logins.connect("owner") as owner:
+        owner.execute("create view mart.later as select * from snapshot")
+        owner.execute(
+            "create function mart.later_at() returns setof snapshot language sql stable"
+            " as 'select * from snapshot'"
+        )
         owner.execute("create table later_current (n int generated always as identity, m int)")
         owner.execute("create view later as select * from later_current")
         owner.execute(
@@ -130,6 +203,13 @@ def test_what_a_later_migration_makes_is_readable_and_writable_at_once(logins: L
         assert reader.execute("select m from later").fetchone() == (7,)
         assert reader.execute("select m from later_as_of()").fetchone() == (7,)
         assert denied(reader, "insert into later_current (m) values (8)")
+    for role in ("reader", "writer"):
+        with logins.connect(role) as connection:
+            connection.execute("select * from mart.later, mart.later_at()")
+            [written] = connection.execute(
+                "select has_table_privilege('mart.later', 'insert, update, delete')"
+            ).fetchone()
+            assert not written
 
 
 def test_what_somebody_else_migrated_is_handed_to_the_owner(prefix: str, admin_url: str, holdfast):
@@ -140,15 +220,53 @@ def test_what_somebody_else_migrated_is_handed_to_the_owner(prefix: str, admin_u
     with logins.connect("owner") as owner:
         [(owners,)] = owner.execute(
             "select array_agg(distinct relowner::regrole::text) from pg_class"
-            " where relnamespace = 'public'::regnamespace"
+            " where relnamespace in ('public'::regnamespace, 'mart'::regnamespace)"
         )
         assert owners == [f"{prefix}owner"]
         owner.execute("drop view positions cascade")
+        owner.execute("drop view mart.targets cascade")
         owner.execute("delete from applied_marts")
     migrated = holdfast("migrate", DATABASE_URL=logins.url("owner"))
     assert "The database was migrated." in migrated.stderr
     with logins.connect("reader") as reader:
         assert reader.execute("select count(*) from positions").fetchone() == (0,)
+
+
+def test_what_somebody_migrated_past_the_owner_is_handed_over_too(
+    prefix: str, admin_url: str, holdfast
+):
+    logins = Logins(prefix, "x" * 16, admin_url)
+    make_roles(logins, holdfast)
+    migrate_to(logins.url("owner"), "0005")
+    with logins.connect("admin") as admin:
+        admin.execute("drop schema mart")  # as `holdfast roles` of that version left it
+    assert holdfast("migrate", DATABASE_URL=admin_url).returncode == 0
+    make_roles(logins, holdfast)
+    with logins.connect("reader") as reader:
+        assert ask_every_mart(reader)
+    with logins.connect("owner") as owner:
+        owner.execute("drop table snapshot_concentration cascade")
+        owner.execute("drop schema mart cascade")
+
+
+def test_an_owner_from_before_the_marts_is_told_who_makes_their_schema(
+    prefix: str, admin_url: str, holdfast
+):
+    logins = Logins(prefix, "x" * 16, admin_url)
+    make_roles(logins, holdfast)
+    migrate_to(logins.url("owner"), "0005")
+    with logins.connect("admin") as admin:
+        admin.execute("drop schema mart")  # as `holdfast roles` of that version left it
+    refused = holdfast("migrate", DATABASE_URL=logins.url("owner"))
+    assert refused.returncode == 1
+    assert f"{prefix}owner may not create the schema mart" in refused.stderr
+    assert "run holdfast roles" in refused.stderr
+    make_roles(logins, holdfast)
+    migrated = holdfast("migrate", DATABASE_URL=logins.url("owner"))
+    assert migrated.returncode == 0, migrated.stderr
+    for role in ("reader", "writer"):
+        with logins.connect(role) as connection:
+            assert ask_every_mart(connection)
 
 
 def test_somebody_who_may_create_roles_and_owns_the_database_need_not_be_a_superuser(

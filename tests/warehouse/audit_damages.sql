@@ -113,6 +113,7 @@ limit 1;
 
 -- versions_end_after_they_begin: a version ends before it began
 :unchecked;
+drop index hiro_nft_holdings_history_tstzrange_idx;
 update hiro_nft_holdings_history
 set valid_to = valid_from - interval '1 second'
 where ctid in (select ctid from hiro_nft_holdings_history limit 1);

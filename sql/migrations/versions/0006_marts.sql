@@ -5,8 +5,11 @@ begin
     end if;
 exception when insufficient_privilege then
     raise insufficient_privilege using
-        message = format('%s may not create the schema mart in this database', current_user),
-        hint = 'Run holdfast roles (or sql/roles.sql) once more as who set the roles up, then migrate again.';
+        message = format(
+            '%s may not create the schema mart in this database: run holdfast roles (or'
+            ' sql/roles.sql) once more as who set the roles up, then holdfast migrate again',
+            current_user
+        );
 end
 $$;
 

@@ -1,0 +1,73 @@
+"""What the columns of a query's result hold, as frames and files need to know it.
+
+Told by Postgres, not by the values: an empty result has the same columns and types as a full one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+import psycopg
+
+RATIOS = frozenset({
+    "gini",
+    "herfindahl",
+    "share",
+    "share_of_positions",
+    "survival",
+    "top_1_share",
+    "top_10_share",
+    "top_100_share",
+})  # fmt: skip
+"""Numerics that are quotients: rounded already, and for plots. What they were made of is exact."""
+
+
+class Kind(Enum):
+    """What a column holds."""
+
+    WHOLE = auto()
+    """Counts, ranks and ids, up to 2^63."""
+    EXACT = auto()
+    """Quantities: decimals of any length."""
+    RATIO = auto()
+    """A quotient or a measurement, for which a double is enough."""
+    MOMENT = auto()
+    """A time with its zone, UTC."""
+    DAY = auto()
+    DURATION = auto()
+    TRUTH = auto()
+    TEXT = auto()
+
+
+_KINDS = {
+    "int2": Kind.WHOLE,
+    "int4": Kind.WHOLE,
+    "int8": Kind.WHOLE,
+    "numeric": Kind.EXACT,
+    "float4": Kind.RATIO,
+    "float8": Kind.RATIO,
+    "timestamptz": Kind.MOMENT,
+    "date": Kind.DAY,
+    "interval": Kind.DURATION,
+    "bool": Kind.TRUTH,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a result."""
+
+    name: str
+    kind: Kind
+
+
+def columns_of(description: Iterable[Sequence[Any]] | None) -> list[Column]:
+    """The columns of a cursor that has executed a query: each begins with its name and its type."""
+    return [Column(name, _kind(name, oid)) for name, oid, *_ in description or ()]
+
+
+def _kind(name: str, oid: int) -> Kind:
+    known = psycopg.adapters.types.get(oid)
+    kind = _KINDS.get(known.name, Kind.TEXT) if known else Kind.TEXT
+    return Kind.RATIO if kind is Kind.EXACT and name in RATIOS else kind

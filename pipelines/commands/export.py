@@ -1,0 +1,239 @@
+"""`holdfast export`: a mart or a dataset as a CSV or Parquet file.
+
+A file appears under its name when it is whole: a killed export leaves `NAME.….part` at most.
+"""
+
+import codecs
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Annotated, BinaryIO, cast
+
+import psycopg
+import typer
+
+from pipelines.analysis import relations
+from pipelines.analysis.export import Heartbeat, write_csv, write_parquet
+from pipelines.analysis.marts import in_utc, reading
+from pipelines.analysis.tables import printable
+from pipelines.commands import choices
+from pipelines.commands.terminal import err, reading_runtime, tell
+from pipelines.errors import ConfigurationError, FileNotWritten
+from pipelines.warehouse.postgres import Warehouse
+from pipelines.warehouse.registry import known_name
+
+FORMATS = ("csv", "parquet")
+HEARTBEAT = 10.0
+"""Seconds between two lines that tell how far it is, where there is no terminal."""
+
+
+def _names(incomplete: str) -> list[str]:
+    return [name for name in relations.names() if name.startswith(incomplete)]
+
+
+def _formats(incomplete: str) -> list[str]:
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+def export(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A mart, such as holders, or a dataset; a wrong one brings the list.",
+            autocompletion=_names,
+        ),
+    ],
+    *,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="MOMENT", help="As known at that moment.")
+    ] = None,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="MOMENT MOMENT", help="The net effect of all changes in between."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Only this one, by name or label.", autocompletion=choices.targets),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help=f"{' or '.join(FORMATS)}; without it, as the name of the file ends, else csv.",
+            autocompletion=_formats,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file to write; without it, stdout.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    safe_for_spreadsheets: Annotated[
+        bool,
+        typer.Option(
+            "--safe-for-spreadsheets",
+            help="CSV: put a ' before text that a spreadsheet would run as a formula.",
+        ),
+    ] = False,
+) -> None:
+    """Write a mart or a dataset as CSV or Parquet, every digit and every name as it is.
+
+    Moments are ISO 8601 with a time zone: 2026-11-01T00:00Z.
+
+    \b
+    holdfast export holders > holders.csv
+    holdfast export holders --as-of 2026-11-01T00:00Z --target "My vault" --out vault.parquet
+    holdfast export changes --between 2026-10-01T00:00Z 2026-11-01T00:00Z --format csv
+    """
+    moments = _moments(as_of, between)
+    relation = relations.find(name, len(moments))
+    kind = _format(format_, out)
+    if safe_for_spreadsheets and kind != "csv":
+        raise ConfigurationError("--safe-for-spreadsheets is for CSV: Parquet runs no formula")
+    if out is None and kind == "parquet" and sys.stdout.isatty():
+        raise ConfigurationError("Parquet is nothing for a terminal: say --out FILE")
+    if out is not None:
+        _refuse_existing(out, force=force)
+    with (
+        reading_runtime(context).open_warehouse(connections=1) as warehouse,
+        _sink(out, force=force) as sink,
+        _told(relation.name) as heartbeat,
+    ):
+        rows, notes = _write(
+            warehouse, relation, moments, target, sink, heartbeat, kind, safe=safe_for_spreadsheets
+        )
+    for note in notes:
+        tell(note)
+    tell(f"{relation.name}: {rows:,} {'row' if rows == 1 else 'rows'} in {out or 'stdout'}")
+    if not rows and moments:
+        tell("Was there a snapshot by then? holdfast export snapshots tells when there was one.")
+
+
+def _write(
+    warehouse: Warehouse,
+    relation: relations.Relation,
+    moments: list[datetime],
+    target: str | None,
+    sink: BinaryIO,
+    heartbeat: Heartbeat,
+    kind: str,
+    *,
+    safe: bool,
+) -> tuple[int, list[str]]:
+    """Write the rows of one state of the warehouse; returns how many, and what to say of it."""
+    with reading(warehouse) as connection:
+        found = known_name(connection, target) if target is not None else None
+        driver = cast("psycopg.Connection", connection.connection.driver_connection)
+        source = relations.source(driver, relation, moments, found)
+        if kind == "csv":
+            rows = write_csv(driver, source, sink, heartbeat, safe_for_spreadsheets=safe)
+            return rows, []
+        rows, digits = write_parquet(driver, source, sink, heartbeat)
+        return rows, [str(one) for one in digits]
+
+
+def _moments(as_of: str | None, between: tuple[str, str] | None) -> list[datetime]:
+    if as_of is not None and between is not None:
+        raise ConfigurationError("--as-of and --between are two questions: say one of them")
+    if as_of is not None:
+        return [_moment(as_of)]
+    moments = [_moment(text) for text in between or ()]
+    if moments != sorted(moments):
+        raise ConfigurationError("--between takes the earlier moment first")
+    return moments
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return in_utc(datetime.fromisoformat(text))
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is no moment: expected ISO 8601, such as 2026-11-01T00:00Z"
+        ) from None
+
+
+def _format(asked: str | None, out: Path | None) -> str:
+    ending = out.suffix.lower().removeprefix(".") if out else ""
+    kind = asked or (ending if ending in FORMATS else "csv")
+    if kind not in FORMATS:
+        raise ConfigurationError(f"--format {kind!r} is none of {', '.join(FORMATS)}")
+    return kind
+
+
+@contextmanager
+def _sink(out: Path | None, *, force: bool) -> Iterator[BinaryIO]:
+    """Where to write to. Raises ConfigurationError for a file that is there already, and
+    FileNotWritten where there is no room or no right to."""
+    try:
+        if out is not None:
+            with _appearing_whole(out, force=force) as sink:
+                yield sink
+        elif sys.stdout.isatty():
+            yield cast("BinaryIO", _Plain(sys.stdout))
+        else:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # who reads has seen enough
+    except OSError as error:
+        where = out or "stdout"
+        raise FileNotWritten(f"{where} can't be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def _appearing_whole(out: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """A file beside `out` that takes its place at the end of the block, and is gone where that
+    fails."""
+    part = out.with_name(f"{out.name}.{secrets.token_hex(4)}.part")
+    with part.open("xb") as sink:
+        try:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+            _refuse_existing(out, force=force)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _refuse_existing(out: Path, *, force: bool) -> None:
+    if out.exists() and not out.is_file():
+        raise ConfigurationError(f"{out} is no file: leave --out away and redirect stdout")
+    if out.exists() and not force:
+        raise ConfigurationError(f"{out} is there already: --force replaces it")
+
+
+class _Plain:
+    """CSV for the eyes: strangers chose what is in it, and a terminal obeys what it is sent."""
+
+    def __init__(self, terminal: IO[str]) -> None:
+        self._terminal = terminal
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def write(self, block: bytes) -> int:
+        text = self._decoder.decode(block).replace("\r\n", "\n")
+        self._terminal.write("\n".join(map(printable, text.split("\n"))))
+        return len(block)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[Heartbeat]:
+    """Tells on stderr how far it is: a line that moves on a terminal, else one now and then."""
+    if err.is_terminal and not (sys.stdout.isatty()):
+        with err.status(f"{name} …") as status:
+            yield lambda rows: status.update(f"{name}: {rows:,} rows …")
+        return
+    last = time.monotonic()
+
+    def heartbeat(rows: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= HEARTBEAT:
+            last = time.monotonic()
+            tell(f"{name}: {rows:,} rows …")
+
+    yield heartbeat
