@@ -196,7 +196,7 @@ def _photograph(browser: Browser, released: Event) -> None:
     browser.picture(HERE / "schedule.png", left=NAVIGATION)
     browser.open(f"{URL}/automation", "hiro_schedule")
     browser.picture(HERE / "schedules.png", height=400)
-    browser.open(f"{URL}/asset-groups", "positions_changes")
+    browser.open(f"{URL}/asset-groups", "freshness")
     browser.picture(HERE / "lineage.png")
     browser.open(f"{URL}/overview/activity/timeline", "hiro_snapshots")
     browser.click("1hr")

@@ -5,9 +5,10 @@
     with connect() as marts:
         holders = holders_as_of(marts, datetime(2026, 11, 1, tzinfo=UTC), "My vault")
 
-Quantities are Decimal objects: a float would round what a token contract holds. Shares and other
-quotients are float64, for plots. Times are datetime64[us, UTC], counts and ranks Int64, text str.
-An empty result has the same columns and types.
+Quantities are Decimal objects: a float would round what a token contract holds. Python rounds what
+it computes with them to 28 digits, unless `decimal.getcontext().prec = 100` asks for more. Shares
+and other quotients are float64, for plots. Times are datetime64[us, UTC], counts and ranks Int64,
+text str. An empty result has the same columns and types.
 
 A target is meant by its name or its label. All functions raise ConfigurationError, with what comes
 close, for one that is not known, and for a moment without a time zone; WarehouseUnreachable where
@@ -114,7 +115,7 @@ def reading(warehouse: Warehouse) -> Iterator[sa.Connection]:
 
 def in_utc(moment: datetime) -> datetime:
     """The moment in UTC. Raises ConfigurationError for one without a time zone."""
-    if not isinstance(moment, datetime):
+    if not isinstance(moment, datetime) or moment != moment:  # noqa: PLR0124 - pandas' NaT
         raise ConfigurationError(f"expected a datetime with its time zone, found {moment!r}")
     if moment.tzinfo is None:
         raise ConfigurationError(

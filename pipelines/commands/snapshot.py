@@ -148,8 +148,8 @@ def _refresh(runtime: Runtime) -> bool:
         return False
     if left:
         tell(
-            f"mart.concentration still lacks {left:,} snapshots. The newest come first; the next"
-            " run goes on."
+            f"mart.concentration still lacks {left:,} {'snapshot' if left == 1 else 'snapshots'}."
+            " The newest come first; the next run goes on."
         )
     return True
 

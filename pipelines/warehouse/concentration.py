@@ -71,7 +71,7 @@ def refresh_concentration(
     done = 0
     busy: set[int] = set()
     while block := _missing(connection, busy):
-        left = count_missing(connection)
+        left = count_missing(connection) if on_progress else 0
         for missing in block:
             if seconds is not None and time.monotonic() - began >= seconds:
                 return done

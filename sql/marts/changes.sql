@@ -17,6 +17,7 @@ select
     c.key_hash
 from altura_item_holders_changes c
 join target t using (target_id)
+where t.provider = 'altura'
 union all
 select
     'hiro',
@@ -36,6 +37,7 @@ select
     c.key_hash
 from hiro_nft_holdings_changes c
 join target t using (target_id)
+where t.provider = 'hiro'
 union all
 select
     'catenis',
@@ -54,7 +56,8 @@ select
     c.snapshot_id,
     c.key_hash
 from catenis_asset_holders_changes c
-join target t using (target_id);
+join target t using (target_id)
+where t.provider = 'catenis';
 
 comment on view mart.changes is 'What changed from each snapshot of a target to the next, and between which moments it happened; the first snapshot of a target is where they begin. One row for each change.';
 comment on column mart.changes.provider is 'altura, hiro or catenis.';

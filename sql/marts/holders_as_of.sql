@@ -1,5 +1,5 @@
--- Not strict: so that a query on it is planned as one. Current and history are two branches, without
--- OR or coalesce; the range is what the index is on.
+-- Not strict: so that a query on it is planned as one. Current and history are two branches,
+-- without OR or coalesce; the range is what the index is on.
 create or replace function mart.holders_as_of(
     moment timestamptz,
     only_target text default null
@@ -56,7 +56,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join altura_item_holders_current c using (target_id)
-        where c.valid_from <= moment
+        where t.provider = 'altura' and c.valid_from <= moment
         union all
         select
             t.provider,
@@ -73,7 +73,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join altura_item_holders_history h using (target_id)
-        where tstzrange(h.valid_from, h.valid_to) @> moment
+        where t.provider = 'altura' and tstzrange(h.valid_from, h.valid_to) @> moment
         union all
         select
             t.provider,
@@ -121,7 +121,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join catenis_asset_holders_current c using (target_id)
-        where c.valid_from <= moment
+        where t.provider = 'catenis' and c.valid_from <= moment
         union all
         select
             t.provider,
@@ -138,7 +138,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join catenis_asset_holders_history h using (target_id)
-        where tstzrange(h.valid_from, h.valid_to) @> moment
+        where t.provider = 'catenis' and tstzrange(h.valid_from, h.valid_to) @> moment
     ) p;
 end;
 

@@ -32,7 +32,7 @@ from (
         t.snapshot_at
     from mart.targets t
     join altura_item_holders_current c using (target_id)
-    where t.retired_at is null
+    where t.provider = 'altura' and t.retired_at is null
     union all
     select
         t.provider,
@@ -71,7 +71,7 @@ from (
         t.snapshot_at
     from mart.targets t
     join catenis_asset_holders_current c using (target_id)
-    where t.retired_at is null
+    where t.provider = 'catenis' and t.retired_at is null
 ) p;
 
 comment on view mart.holders_now is 'Who holds how much of each asset now. One row for each target, holder and asset: the tokens of one class that a Stacks principal holds are one row.';

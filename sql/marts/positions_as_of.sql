@@ -1,5 +1,5 @@
--- Not strict: so that a query on it is planned as one. Current and history are two branches, without
--- OR or coalesce; the range is what the index is on.
+-- Not strict: so that a query on it is planned as one. Current and history are two branches,
+-- without OR or coalesce; the range is what the index is on.
 create or replace function mart.positions_as_of(
     moment timestamptz,
     only_target text default null
@@ -59,7 +59,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join altura_item_holders_current c using (target_id)
-        where c.valid_from <= moment
+        where t.provider = 'altura' and c.valid_from <= moment
         union all
         select
             t.provider,
@@ -77,7 +77,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join altura_item_holders_history h using (target_id)
-        where tstzrange(h.valid_from, h.valid_to) @> moment
+        where t.provider = 'altura' and tstzrange(h.valid_from, h.valid_to) @> moment
         union all
         select
             t.provider,
@@ -95,7 +95,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join hiro_nft_holdings_current c using (target_id)
-        where c.valid_from <= moment
+        where t.provider = 'hiro' and c.valid_from <= moment
         union all
         select
             t.provider,
@@ -113,7 +113,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join hiro_nft_holdings_history h using (target_id)
-        where tstzrange(h.valid_from, h.valid_to) @> moment
+        where t.provider = 'hiro' and tstzrange(h.valid_from, h.valid_to) @> moment
         union all
         select
             t.provider,
@@ -131,7 +131,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join catenis_asset_holders_current c using (target_id)
-        where c.valid_from <= moment
+        where t.provider = 'catenis' and c.valid_from <= moment
         union all
         select
             t.provider,
@@ -149,7 +149,7 @@ begin atomic
             t.snapshot_at
         from mart.targets_as_of(moment, only_target) t
         join catenis_asset_holders_history h using (target_id)
-        where tstzrange(h.valid_from, h.valid_to) @> moment
+        where t.provider = 'catenis' and tstzrange(h.valid_from, h.valid_to) @> moment
     ) p;
 end;
 

@@ -34,7 +34,7 @@ from (
         t.snapshot_at
     from mart.targets t
     join altura_item_holders_current c using (target_id)
-    where t.retired_at is null
+    where t.provider = 'altura' and t.retired_at is null
     union all
     select
         t.provider,
@@ -52,7 +52,7 @@ from (
         t.snapshot_at
     from mart.targets t
     join hiro_nft_holdings_current c using (target_id)
-    where t.retired_at is null
+    where t.provider = 'hiro' and t.retired_at is null
     union all
     select
         t.provider,
@@ -70,7 +70,7 @@ from (
         t.snapshot_at
     from mart.targets t
     join catenis_asset_holders_current c using (target_id)
-    where t.retired_at is null
+    where t.provider = 'catenis' and t.retired_at is null
 ) p;
 
 comment on view mart.positions_now is 'Who holds which token or amount now. One row for each target, holder, asset and token.';

@@ -1,68 +1,72 @@
+-- A look-up for each target: one that is asked for alone reads no other.
 create or replace view mart.stints as
 select
     t.provider,
-    v.target_id,
+    t.target_id,
     t.name as target,
     t.label,
-    coalesce(v.holder, t.subject) as holder,
+    v.holder,
     v.key_hash,
     v.held_since,
     v.held_until,
     v.held_since = f.first_at as at_least,
     coalesce(v.held_until, f.last_at) - v.held_since as held_for,
     f.last_at as known_until
-from (
+from target t
+cross join lateral (
+    select min(s.snapshot_at) as first_at, max(s.snapshot_at) as last_at
+    from snapshot s
+    where s.target_id = t.target_id
+) f
+cross join lateral (
     select
-        target_id,
-        key_hash,
-        held_since,
-        min(address) as holder,
-        case when bool_and(valid_to is not null) then max(valid_to) end as held_until
+        a.key_hash,
+        min(a.address) as holder,
+        a.held_since,
+        case when bool_and(a.valid_to is not null) then max(a.valid_to) end as held_until
     from (
-        select target_id, key_hash, held_since, address, null::timestamptz as valid_to
-        from altura_item_holders_current
+        select c.key_hash, c.address, c.held_since, null::timestamptz as valid_to
+        from altura_item_holders_current c
+        where t.provider = 'altura' and c.target_id = t.target_id
         union all
-        select target_id, key_hash, held_since, address, valid_to
-        from altura_item_holders_history
+        select h.key_hash, h.address, h.held_since, h.valid_to
+        from altura_item_holders_history h
+        where t.provider = 'altura' and h.target_id = t.target_id
     ) a
-    group by target_id, key_hash, held_since
+    group by a.key_hash, a.held_since
     union all
     select
-        target_id,
-        key_hash,
-        held_since,
-        null,
-        case when bool_and(valid_to is not null) then max(valid_to) end
+        a.key_hash,
+        t.subject,
+        a.held_since,
+        case when bool_and(a.valid_to is not null) then max(a.valid_to) end
     from (
-        select target_id, key_hash, held_since, null::timestamptz as valid_to
-        from hiro_nft_holdings_current
+        select c.key_hash, c.held_since, null::timestamptz as valid_to
+        from hiro_nft_holdings_current c
+        where t.provider = 'hiro' and c.target_id = t.target_id
         union all
-        select target_id, key_hash, held_since, valid_to
-        from hiro_nft_holdings_history
-    ) h
-    group by target_id, key_hash, held_since
+        select h.key_hash, h.held_since, h.valid_to
+        from hiro_nft_holdings_history h
+        where t.provider = 'hiro' and h.target_id = t.target_id
+    ) a
+    group by a.key_hash, a.held_since
     union all
     select
-        target_id,
-        key_hash,
-        held_since,
-        min(device_id),
-        case when bool_and(valid_to is not null) then max(valid_to) end
+        a.key_hash,
+        min(a.device_id),
+        a.held_since,
+        case when bool_and(a.valid_to is not null) then max(a.valid_to) end
     from (
-        select target_id, key_hash, held_since, device_id, null::timestamptz as valid_to
-        from catenis_asset_holders_current
+        select c.key_hash, c.device_id, c.held_since, null::timestamptz as valid_to
+        from catenis_asset_holders_current c
+        where t.provider = 'catenis' and c.target_id = t.target_id
         union all
-        select target_id, key_hash, held_since, device_id, valid_to
-        from catenis_asset_holders_history
-    ) c
-    group by target_id, key_hash, held_since
-) v
-join target t using (target_id)
-join (
-    select target_id, min(snapshot_at) as first_at, max(snapshot_at) as last_at
-    from snapshot
-    group by target_id
-) f using (target_id);
+        select h.key_hash, h.device_id, h.held_since, h.valid_to
+        from catenis_asset_holders_history h
+        where t.provider = 'catenis' and h.target_id = t.target_id
+    ) a
+    group by a.key_hash, a.held_since
+) v;
 
 comment on view mart.stints is 'From when until when each position was held without a break, however its quantity changed meanwhile. One row for each position and unbroken time.';
 comment on column mart.stints.provider is 'altura, hiro or catenis.';

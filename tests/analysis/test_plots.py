@@ -55,6 +55,7 @@ def change(label, *, first=False, **counts) -> Change:
             last_tip=None,
             top_place=None,
             reordered=False,
+            next_due_at=None,
             **{kind: counts.get(kind, 0) for kind in kinds},
         ),
     )

@@ -5,7 +5,10 @@ import signal
 import time
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from pipelines.sandbox.world import World
+from pipelines.warehouse.concentration import lock_of
 
 OTHER_ASSET = "aQjlzShmrnEZeeYBZihc"
 
@@ -74,6 +77,34 @@ def test_a_target_that_left_the_list_is_retired(holdfast, environment, world: Wo
     done = holdfast("snapshot", "--provider", "catenis", **environment)
     assert f"retired, as targets.yaml has it no more: {key}" in done.stderr
     assert pipeline.sql("select name from target where retired_at is not null") == [(key,)]
+
+
+def test_the_concentration_of_what_was_published_is_there_and_what_is_left_is_told(
+    holdfast, environment, world: World, pipeline
+):
+    [before] = [pipeline.take(key) for key in world.targets("altura")]
+    world.tick(10)
+    with pipeline.warehouse.transaction() as other:
+        other.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_of(before.snapshot_id))))
+        done = holdfast("snapshot", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "mart.concentration still lacks 1 snapshot." in done.stderr
+    told = "select provider, snapshot_id <= :before from mart.concentration order by 1, 2"
+    assert pipeline.sql(told, before=before.snapshot_id) == [("altura", False), ("catenis", False)]
+    holdfast("snapshot", "The vault", **environment)
+    assert ("altura", True) in pipeline.sql(told, before=before.snapshot_id)
+
+
+def test_a_concentration_that_fails_is_told_and_takes_no_snapshot_back(
+    holdfast, environment, pipeline
+):
+    pipeline.sql("drop table snapshot_concentration cascade")
+    done = holdfast("snapshot", **environment)
+    assert done.returncode == 1
+    assert "3 of 3 targets published" in done.stdout
+    assert "What was published stays, but mart.concentration lacks it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(pipeline.sql("select 1 from snapshot")) == 3
 
 
 def test_ctrl_c_ends_it_soon_though_the_server_hangs_and_keeps_what_was_published(

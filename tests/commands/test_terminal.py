@@ -24,7 +24,17 @@ def test_it_tells_its_version(holdfast):
 @pytest.mark.parametrize(
     "command",
     [
-        *([], ["snapshot"], ["status"], ["changes"], ["migrate"], ["up"], ["down"], ["demo"]),
+        *(
+            [],
+            ["snapshot"],
+            ["status"],
+            ["changes"],
+            ["export"],
+            ["migrate"],
+            ["up"],
+            ["down"],
+            ["demo"],
+        ),
         *(["targets", name] for name in ("list", "check", "add", "retire")),
         *(["postgres", name] for name in ("start", "stop", "status", "url", "psql", "logs")),
         ["sandbox", "serve"],

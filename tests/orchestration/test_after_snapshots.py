@@ -18,16 +18,16 @@ class Sensor:
     """The sensor as the daemon evaluates it: each look begins with the cursor of the one before."""
 
     def __init__(self, orchestra) -> None:
-        self._orchestra = orchestra
+        self._instance = orchestra.instance
+        self._repository = orchestra.definitions().get_repository_def()
         self._cursor: str | None = None
 
     def look(self) -> dg.RunRequest | str:
         """The one run that it asks for, or why none."""
-        repository = self._orchestra.definitions().get_repository_def()
         context = dg.build_sensor_context(
-            instance=self._orchestra.instance, cursor=self._cursor, repository_def=repository
+            instance=self._instance, cursor=self._cursor, repository_def=self._repository
         )
-        told = repository.get_sensor_def(f"{JOB}_sensor").evaluate_tick(context)
+        told = self._repository.get_sensor_def(f"{JOB}_sensor").evaluate_tick(context)
         self._cursor = told.cursor
         requests = told.run_requests or []
         assert len(requests) <= 1
@@ -45,6 +45,12 @@ def sensor(orchestra) -> Sensor:
 def start_run(orchestra, job: str) -> dg.DagsterRun:
     definition = orchestra.definitions().resolve_job_def(job)
     return orchestra.instance.create_run_for_job(definition, status=dg.DagsterRunStatus.STARTED)
+
+
+def publish(orchestra) -> None:
+    """The event of a target that was published."""
+    event = dg.AssetMaterialization("hiro_nft_holdings", partition="hiro:SP1")
+    orchestra.instance.report_runless_asset_event(event)
 
 
 def run_job(orchestra) -> dg.ExecuteInProcessResult:
@@ -81,13 +87,12 @@ def test_the_sensor_asks_once_for_whatever_is_new_though_other_targets_never_wer
 
 
 def test_what_is_published_while_its_run_is_under_way_is_asked_for_after_that_run(
-    orchestra, sensor, world: World
+    orchestra, sensor
 ):
-    world.add_hiro_principal(3)
-    orchestra.run("hiro")
+    publish(orchestra)
     assert sensor.asks()
     own = start_run(orchestra, JOB)
-    orchestra.run("hiro")
+    publish(orchestra)
     assert sensor.look().startswith(f"run {own.run_id[:8]} of {JOB} is still started")
     orchestra.instance.report_run_canceled(own)
     assert sensor.asks()
@@ -95,16 +100,15 @@ def test_what_is_published_while_its_run_is_under_way_is_asked_for_after_that_ru
 
 
 def test_one_run_follows_on_all_runs_of_a_tick_unless_they_take_long(
-    orchestra, sensor, world: World, monkeypatch
+    orchestra, sensor, monkeypatch
 ):
-    world.add_hiro_principal(3)
-    orchestra.run("hiro")
+    publish(orchestra)
     orchestra.instance.report_run_canceled(start_run(orchestra, JOB))
     taking = start_run(orchestra, "altura_snapshots")
     assert sensor.look().startswith(f"run {taking.run_id[:8]} of altura_snapshots is still started")
     monkeypatch.setattr(after_snapshots, "PATIENCE", timedelta(0))
     assert sensor.asks()
-    orchestra.run("hiro")
+    publish(orchestra)
     monkeypatch.undo()
     assert not sensor.asks()
     orchestra.instance.report_run_canceled(taking)

@@ -70,13 +70,22 @@ def wallet(digit: str) -> str:
     return "0x" + 40 * digit
 
 
-ALICE, BOB, CAROL, DAVE, ERIN, FRANK = (wallet(letter) for letter in "abcdef")
-GRACE, HANK = wallet("7"), wallet("8")
+WALLETS = {
+    "alice": (ALICE := wallet("a")),
+    "bob": (BOB := wallet("b")),
+    "carol": (CAROL := wallet("c")),
+    "dave": (DAVE := wallet("d")),
+    "erin": (ERIN := wallet("e")),
+    "frank": (FRANK := wallet("f")),
+    "grace": (GRACE := wallet("7")),
+    "hank": (HANK := wallet("8")),
+}
 FIRST, *OTHERS = (f"0x{number:040x}" for number in range(1, 13))
 ONE, TWO = "d" + 19 * "1", "d" + 19 * "2"
 
 COLLECTION = wallet("0")
 SWORD, SHIELD, CROWD, EMPTY, OLD = (f"altura:{COLLECTION}/{n}" for n in range(1, 6))
+ITEMS = {SWORD: "Sword", SHIELD: "Shield", CROWD: "Crowd", EMPTY: "Empty", OLD: "Old"}
 COIN = "catenis:a" + 19 * "C"
 VAULT_ID = "SP2J6ZY48GV1EZ5V2V5RB9MP66SW86PYKKNRV9EJ7"
 TREASURY_ID = "SP2X0TZ59D5SZ8ACQ6YMCHHNR2ZN51Z32E2CJ173"
@@ -93,8 +102,8 @@ class Story:
         self.pipeline = pipeline
 
     def item(self, key: str, moment: datetime, names: dict[str, str], **balances: int) -> None:
-        """An Altura item and its holders, of those named in this module."""
-        holders = {globals()[name.upper()]: balance for name, balance in balances.items()}
+        """An Altura item and its holders; `names` are those that they show."""
+        holders = {WALLETS[person]: balance for person, balance in balances.items()}
         self.listed(key, moment, holders, names)
 
     def listed(
@@ -102,9 +111,8 @@ class Story:
     ) -> None:
         rows = [(address, n, names.get(address), None, None) for address, n in holders.items()]
         self.world.set_rows(key, rows)
-        label = {SWORD: "Sword", SHIELD: "Shield", CROWD: "Crowd", EMPTY: "Empty", OLD: "Old"}
         due = moment + WEEK if key == SWORD else None
-        self.take(self.pipeline.target(key, label=label[key]), moment, due)
+        self.take(self.pipeline.target(key, label=ITEMS[key]), moment, due)
 
     def coin(self, moment: datetime, one: str, two: str, *, name: str, migrated: int) -> None:
         rows = [(ONE, Decimal(one), Decimal(0), None, None)]

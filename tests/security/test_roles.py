@@ -292,6 +292,7 @@ def test_somebody_who_may_create_roles_and_owns_the_database_need_not_be_a_super
         assert migrated.returncode == 0, migrated.stderr
     with logins.connect("reader") as reader:
         assert reader.execute("select count(*) from positions").fetchone() == (0,)
+        assert ask_every_mart(reader)
         assert denied(reader, "create table mine (n int)")
     with logins.connect("admin") as connection:
         [member] = connection.execute(

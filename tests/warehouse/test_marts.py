@@ -1,19 +1,13 @@
-"""The views and functions that analysts use, on real snapshots."""
+"""The views and functions of the datasets, on real snapshots."""
 
 import re
 from datetime import timedelta
 
 import pytest
 
-from pipelines.analysis.frames import QUERIES, query
 from pipelines.paths import ROOT
 from pipelines.sandbox.world import World
 
-PARAMETERS = {
-    "changes": {"target": None, "change": None, "limit": 5},
-    "movements": {"each": 2},
-    "status": {"watched": None},
-}
 JUST = timedelta(microseconds=1)
 
 
@@ -62,19 +56,6 @@ def test_snapshots_rebuilt_have_the_counts_that_were_published(pipeline, history
         assert wrong == []
 
 
-def test_changes_have_the_counts_that_were_published(pipeline, history):
-    published = pipeline.sql(
-        "select snapshot_id, kind, n from snapshot cross join lateral (values"
-        " ('entered', entered), ('exited', exited), ('increased', increased),"
-        " ('decreased', decreased), ('reacquired', reacquired), ('profile', profile)) k(kind, n)"
-        " where n > 0 and previous_id is not null order by 1, 2"
-    )
-    listed = pipeline.sql(
-        "select snapshot_id, change, count(*) from positions_changes group by 1, 2 order by 1, 2"
-    )
-    assert published == listed
-
-
 def test_positions_unite_the_three_datasets(pipeline, history):
     now = pipeline.sql(
         "select provider, count(*), sum(amount) from positions where valid_to is null"
@@ -107,12 +88,6 @@ def test_as_of_is_planned_as_one_with_the_query_around_it(pipeline, history):
         "explain select * from altura_item_holders_as_of(now()) where target_id = 1"
     )
     assert not any("Function Scan" in line for (line,) in plan)
-
-
-@pytest.mark.parametrize("name", sorted(file.stem for file in QUERIES.glob("*.sql")))
-def test_every_query_of_the_cookbook_runs(pipeline, history, name):
-    with pipeline.warehouse.transaction() as connection:
-        assert not query(connection, name, **PARAMETERS.get(name, {})).empty
 
 
 def test_every_statement_that_the_readme_offers_runs(pipeline, history):

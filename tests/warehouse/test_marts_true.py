@@ -6,7 +6,6 @@ world moves by itself, and what it does seldom is done by hand.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -15,17 +14,25 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from pydantic import SecretStr
 
-from pipelines.demo import demo_runtime
-from pipelines.runtime import Runtime
-from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.states import NOT_LISTED
 from pipelines.sandbox.world import World, WorldSize
-from pipelines.settings import Settings
 from pipelines.warehouse.registry import retire
-from tests.conftest import Pipeline
-from tests.warehouse.truth import Change, Key, Seen, Truth, changes
+from tests.warehouse.truth import (
+    Key,
+    Seen,
+    Truth,
+    as_change,
+    as_positions,
+    as_stint,
+    changes,
+    exactly,
+    expected_history,
+    expected_positions,
+    key_of,
+    standing,
+    stints,
+)
 
 JUST = timedelta(microseconds=1)
 ROUNDS = 7
@@ -40,19 +47,8 @@ def truth(
 ) -> Iterator[Truth]:
     """The history and the truth; never written to, but in transactions that are rolled back."""
     world = World(seed=7, size=SIZE)
-    with ExitStack() as stack:
-        sandbox = stack.enter_context(Sandbox(world))
-        made = demo_runtime(Settings(_env_file=None), sandbox.urls)
-        database = SecretStr(create_database(template=migrated_template))
-        home = tmp_path_factory.mktemp("truth")
-        settings = made.settings.model_copy(
-            update={"database_url": database, "holdfast_home": home}
-        )
-        providers = {
-            name: of.model_copy(update={"max_drop_share": 1.0})
-            for name, of in made.providers.items()
-        }
-        truth = Truth(Pipeline(Runtime(settings, providers), world, stack))
+    database = create_database(template=migrated_template)
+    with standing(world, database, tmp_path_factory.mktemp("truth")) as truth:
         for number in range(ROUNDS):
             _happen(world, number)
             for key in _watched(world, number):
@@ -121,14 +117,6 @@ def ends_of_rounds(truth: Truth) -> list[datetime]:
     ]
 
 
-def exactly(number: Decimal | int | None) -> Fraction | None:
-    return None if number is None else Fraction(number)
-
-
-def key(row: Any) -> Key:
-    return Key(row.holder, row.asset, row.token)
-
-
 def test_the_history_has_every_kind_of_change_and_sets_without_rows(truth: Truth):
     kinds = Counter(change.kind for step in truth.steps() for change in changes(*step))
     assert kinds.keys() == {
@@ -140,21 +128,6 @@ def test_the_history_has_every_kind_of_change_and_sets_without_rows(truth: Truth
 
 
 # --- now and then ---------------------------------------------------------------------------------
-
-
-def expected_positions(seen: Seen) -> dict[Key, tuple[Any, ...]]:
-    quantities = [it.quantity for it in seen.held.values()]
-    return {
-        key: (
-            it.quantity,
-            it.held_since,
-            it.unchanged_since,
-            1 + sum(other > it.quantity for other in quantities),
-            seen.snapshot.snapshot_id,
-            seen.at,
-        )
-        for key, it in seen.held.items()
-    }
 
 
 def expected_holders(seen: Seen) -> dict[tuple[str, str], tuple[Any, ...]]:
@@ -173,22 +146,6 @@ def expected_holders(seen: Seen) -> dict[tuple[str, str], tuple[Any, ...]]:
         )
         for who, held in together.items()
     }
-
-
-def as_positions(rows: list[Any]) -> dict[Any, tuple[Any, ...]]:
-    found = {
-        (row.target, *key(row)): (
-            exactly(row.quantity),
-            row.held_since,
-            row.unchanged_since,
-            row.rank,
-            row.snapshot_id,
-            row.snapshot_at,
-        )
-        for row in rows
-    }
-    assert len(found) == len(rows)
-    return found
 
 
 def as_holders(rows: list[Any]) -> dict[Any, tuple[Any, ...]]:
@@ -324,12 +281,6 @@ def test_the_top_holders_are_the_first_of_the_holders_now(truth: Truth, how_many
 
 
 # --- changes --------------------------------------------------------------------------------------
-
-
-def as_change(row: Any) -> Change:
-    before, after = exactly(row.quantity_before), exactly(row.quantity_after)
-    assert exactly(row.delta) == (after or 0) - (before or 0)
-    return Change(row.kind, key(row), before, after)
 
 
 def test_changes_are_those_of_each_true_state_to_the_next(truth: Truth):
@@ -486,35 +437,6 @@ def test_a_day_has_what_its_last_snapshot_showed_and_gaps_carry_on(months):
 # --- how long -------------------------------------------------------------------------------------
 
 
-def stints(truth: Truth) -> Iterator[tuple[Any, ...]]:
-    """target, holder, held_since, held_until, at_least, held_for, known_until"""
-    for name, history in truth.seen.items():
-        first, last = history[0].at, history[-1].at
-        ends: dict[tuple[Key, datetime], datetime | None] = {}
-        for seen in history:
-            for open_ in [stint for stint, until in ends.items() if until is None]:
-                held = seen.held.get(open_[0])
-                if held is None or held.held_since != open_[1]:
-                    ends[open_] = seen.at
-            ends |= {(key, it.held_since): None for key, it in seen.held.items()} | {
-                stint: until for stint, until in ends.items() if until
-            }
-        for (key, since), until in ends.items():
-            yield name, key.holder, since, until, since == first, (until or last) - since, last
-
-
-def as_stint(row: Any) -> tuple[Any, ...]:
-    return (
-        row.target,
-        row.holder,
-        row.held_since,
-        row.held_until,
-        row.at_least,
-        row.held_for,
-        row.known_until,
-    )
-
-
 def test_stints_are_the_unbroken_times_of_each_position(truth: Truth):
     rows = ask(truth, "select * from mart.stints")
     assert sorted(map(str, map(as_stint, rows))) == sorted(map(str, stints(truth)))
@@ -576,24 +498,6 @@ def test_ages_are_counted_in_classes_up_to_the_last_snapshot(months):
 # --- one holder -----------------------------------------------------------------------------------
 
 
-def expected_history(truth: Truth, holder: str) -> list[Any]:
-    found = []
-    for name, history in truth.seen.items():
-        first = history[0]
-        found += [
-            (name, "first seen", key, None, it.quantity, None, first.snapshot.snapshot_id)
-            for key, it in first.held.items()
-            if key.holder == holder
-        ]
-    for earlier, later in truth.steps():
-        found += [
-            (later.target.name, *change, earlier.at, later.snapshot.snapshot_id)
-            for change in changes(earlier, later)
-            if change.key.holder == holder
-        ]
-    return found
-
-
 def everybody(truth: Truth) -> list[str]:
     return sorted(
         {key.holder for history in truth.seen.values() for seen in history for key in seen.held}
@@ -626,9 +530,9 @@ def test_the_history_of_a_holder_replayed_gives_each_of_its_states(truth: Truth)
         for seen in history:
             while mine and at_of[mine[0].snapshot_id] <= seen.at:
                 row = mine.pop(0)
-                held.pop(key(row), None)
+                held.pop(key_of(row), None)
                 if row.quantity_after is not None:
-                    held[key(row)] = (exactly(row.quantity_after), row.held_since)
+                    held[key_of(row)] = (exactly(row.quantity_after), row.held_since)
             true = {
                 who: (it.quantity, it.held_since)
                 for who, it in seen.held.items()

@@ -1,6 +1,7 @@
 """The migrations, against what the code and the analysts expect of them."""
 
 import threading
+from itertools import permutations
 
 import pytest
 import sqlalchemy as sa
@@ -9,10 +10,11 @@ from alembic.script import ScriptDirectory
 
 from pipelines.errors import ConfigurationError, SchemaNotReady, WarehouseUnreachable
 from pipelines.providers import PROVIDERS
-from pipelines.warehouse.migrate import SQL, check_schema, migrate
+from pipelines.warehouse.migrate import SQL, check_schema, in_order_of_use, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url
 from pipelines.warehouse.schema import dataset_tables, metadata
 from pipelines.warehouse.text import key_hash
+from tests.warehouse.revisions import migrate_to
 
 TYPES = {"text": "text", "numeric": "numeric", "bigint": "bigint"}
 
@@ -33,8 +35,8 @@ def test_every_table_view_and_column_has_a_comment(sql):
     without = sql(
         "select c.relname, a.attname from pg_class c"
         " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
-        " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')"
-        " and c.relname <> 'alembic_version'"
+        " where c.relnamespace in ('public'::regnamespace, 'mart'::regnamespace)"
+        " and c.relkind in ('r', 'v') and c.relname <> 'alembic_version'"
         " and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)"
     )
     assert without == []
@@ -42,10 +44,102 @@ def test_every_table_view_and_column_has_a_comment(sql):
 
 def test_every_function_has_a_comment(sql):
     functions = sql(
-        "select proname, obj_description(oid, 'pg_proc') is not null from pg_proc"
-        " where pronamespace = 'public'::regnamespace order by 1"
+        "select pronamespace::regnamespace::text, proname, obj_description(oid, 'pg_proc')"
+        " from pg_proc where pronamespace in ('public'::regnamespace, 'mart'::regnamespace)"
     )
-    assert functions == [(f"{name}_as_of", True) for name in sorted(datasets())]
+    assert [name for _, name, comment in functions if not comment] == []
+    of_datasets = {name for schema, name, _ in functions if schema == "public"}
+    assert of_datasets == {f"{name}_as_of" for name in datasets()}
+
+
+def test_the_schema_of_the_marts_has_a_comment_and_a_mart_for_each_file(sql):
+    [(comment,)] = sql("select obj_description('mart'::regnamespace)")
+    assert comment
+    found = sql(
+        "select relname from pg_class where relnamespace = 'mart'::regnamespace and relkind = 'v'"
+        " union all select proname from pg_proc where pronamespace = 'mart'::regnamespace"
+    )
+    files = sorted(file.stem for file in (SQL / "marts").glob("*.sql"))
+    assert sorted(name for (name,) in found) == files
+
+
+def test_each_mart_is_made_after_those_that_it_asks(sql):
+    order = [file.stem for file in in_order_of_use(sorted((SQL / "marts").glob("*.sql")))]
+    asked = sql(
+        "select distinct coalesce(v.relname, f.proname), coalesce(a.relname, b.proname)"
+        " from pg_depend d"
+        " left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid"
+        " left join pg_class v on v.oid = r.ev_class"
+        " left join pg_proc f on d.classid = 'pg_proc'::regclass and f.oid = d.objid"
+        " left join pg_class a on d.refclassid = 'pg_class'::regclass and a.oid = d.refobjid"
+        " left join pg_proc b on d.refclassid = 'pg_proc'::regclass and b.oid = d.refobjid"
+        " where 'mart'::regnamespace in (v.relnamespace, f.pronamespace)"
+        " and 'mart'::regnamespace in (a.relnamespace, b.pronamespace)"
+    )
+    pairs = [(name, used) for name, used in asked if name != used]
+    assert ("positions_as_of", "targets_as_of") in pairs
+    assert [pair for pair in pairs if order.index(pair[1]) > order.index(pair[0])] == []
+
+
+@pytest.mark.parametrize("names", list(permutations(["first", "second", "third"])))
+def test_a_mart_comes_after_those_that_it_names_whatever_the_files_are_called(tmp_path, names):
+    last, middle, first = (tmp_path / f"{name}.sql" for name in names)
+    last.write_text(f"-- mart.none\nselect * from mart.{middle.stem}, mart.{first.stem}")
+    middle.write_text(f"select * from mart.{first.stem}\ncomment on x is 'like mart.{last.stem}'")
+    first.write_text(f"select 1 -- not mart.{last.stem}")
+    assert in_order_of_use([last, first, middle]) == [first, middle, last]
+
+
+def test_marts_that_name_each_other_are_refused(tmp_path):
+    files = [tmp_path / "one.sql", tmp_path / "two.sql"]
+    for file, other in zip(files, reversed(files), strict=True):
+        file.write_text(f"select * from mart.{other.stem}")
+    with pytest.raises(SchemaNotReady, match=r"these marts name each other: .*one.*two"):
+        in_order_of_use(files)
+
+
+def test_a_populated_database_of_the_version_before_the_marts_is_brought_up(empty_database_url):
+    migrate_to(empty_database_url, "0005")
+    with Warehouse(empty_database_url) as warehouse, warehouse.transaction() as connection:
+        connection.execute(sa.text(BEFORE_THE_MARTS))
+    assert migrate(empty_database_url)
+    with Warehouse(empty_database_url) as warehouse, warehouse.transaction() as connection:
+
+        def ask(statement: str) -> list[tuple[object, ...]]:
+            return [tuple(row) for row in connection.execute(sa.text(statement))]
+
+        check_schema(connection)
+        assert ask("select to_regclass('positions_changes')") == [(None,)]
+        assert ask("select holder, quantity, rank from mart.holders_now") == [("0xb", 7, 1)]
+        assert ask("select kind, holder from mart.changes order by 1") == [
+            ("entered", "0xb"),
+            ("exited", "0xa"),
+        ]
+        [(due, state)] = ask("select due_at, state from mart.freshness")
+        assert (due, state) == (None, "on time")
+    assert not migrate(empty_database_url)
+
+
+BEFORE_THE_MARTS = """
+    insert into target (provider, name, subject) values ('altura', 'altura:0xc/1', '0xc/1');
+    insert into snapshot (
+        target_id, previous_id, run_key, started_at, snapshot_at, snapshot_until, finished_at,
+        proof, rows, entered, exited, increased, decreased, reacquired, profile, amount_sum,
+        cut_attributes, walks, pages, requests, seconds, page_size
+    )
+    select
+        1, nullif(n - 1, 0), n::text, t, t, t, t,
+        'single_page', 1, 1, n - 1, 0, 0, 0, 0, 7, 0, 1, 1, 1, 0, 100
+    from (values (1, '2026-01-01'::timestamptz), (2, '2026-01-02')) s (n, t);
+    insert into altura_item_holders_history (
+        target_id, key_hash, address, balance, held_since, valid_from, valid_to
+    )
+    values (1, gen_random_uuid(), '0xa', 7, '2026-01-01', '2026-01-01', '2026-01-02');
+    insert into altura_item_holders_current (
+        target_id, key_hash, address, balance, held_since, valid_from
+    )
+    values (1, gen_random_uuid(), '0xb', 7, '2026-01-02', '2026-01-02');
+"""
 
 
 def test_the_comments_of_dataset_columns_are_the_descriptions_that_dagster_shows(sql):
@@ -209,7 +303,7 @@ def test_views_of_another_version_are_noticed_and_a_migration_renews_them(databa
 
 def test_a_migration_with_nothing_to_do_waits_for_no_reader(database_url):
     with Warehouse(database_url) as warehouse, warehouse.transaction() as reader:
-        reader.execute(sa.text("select * from positions"))
+        reader.execute(sa.text("select * from positions, mart.targets"))
         migrate(database_url)
 
 

@@ -1,18 +1,28 @@
 """What the marts have to say, worked out from the states that the sandbox's world had.
 
 `Truth` takes snapshots while the world stands still and keeps what was true then. Nothing here asks
-the database: a mart that errs and its test can't err alike.
+the database, so that a mart and its test can't err alike; `as_…` reads what a mart has answered.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import SecretStr
+
+from pipelines.demo import demo_runtime
 from pipelines.providers.provider import Target
+from pipelines.runtime import Runtime
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.world import World
+from pipelines.settings import Settings
 from pipelines.warehouse.registry import PublishedSnapshot
 from tests.conftest import Pipeline
 
@@ -118,6 +128,22 @@ class Truth:
         return truth
 
 
+@contextmanager
+def standing(world: World, database: str, home: Path) -> Iterator[Truth]:
+    """The truth about a world that moves only when it is told to, over a pipeline that holds no
+    snapshot back."""
+    with ExitStack() as stack:
+        made = demo_runtime(Settings(_env_file=None), stack.enter_context(Sandbox(world)).urls)
+        settings = made.settings.model_copy(
+            update={"database_url": SecretStr(database), "holdfast_home": home}
+        )
+        providers = {
+            name: of.model_copy(update={"max_drop_share": 1.0})
+            for name, of in made.providers.items()
+        }
+        yield Truth(Pipeline(Runtime(settings, providers), world, stack))
+
+
 def changes(earlier: Seen, later: Seen) -> list[Change]:
     """What the later snapshot shows otherwise than the earlier one, in the order of the keys."""
     found = []
@@ -174,3 +200,95 @@ def _moved(seen: Seen, when: Any) -> Seen:
         for key, it in seen.held.items()
     }
     return Seen(seen.target, replace(seen.snapshot, **times), held)
+
+
+def exactly(number: Decimal | int | None) -> Fraction | None:
+    return None if number is None else Fraction(number)
+
+
+def key_of(row: Any) -> Key:
+    return Key(row.holder, row.asset, row.token)
+
+
+def expected_positions(seen: Seen) -> dict[Key, tuple[Any, ...]]:
+    quantities = [it.quantity for it in seen.held.values()]
+    return {
+        key: (
+            it.quantity,
+            it.held_since,
+            it.unchanged_since,
+            1 + sum(other > it.quantity for other in quantities),
+            seen.snapshot.snapshot_id,
+            seen.at,
+        )
+        for key, it in seen.held.items()
+    }
+
+
+def as_positions(rows: list[Any]) -> dict[Any, tuple[Any, ...]]:
+    found = {
+        (row.target, *key_of(row)): (
+            exactly(row.quantity),
+            row.held_since,
+            row.unchanged_since,
+            row.rank,
+            row.snapshot_id,
+            row.snapshot_at,
+        )
+        for row in rows
+    }
+    assert len(found) == len(rows)
+    return found
+
+
+def as_change(row: Any) -> Change:
+    before, after = exactly(row.quantity_before), exactly(row.quantity_after)
+    assert exactly(row.delta) == (after or 0) - (before or 0)
+    return Change(row.kind, key_of(row), before, after)
+
+
+def stints(truth: Truth) -> Iterator[tuple[Any, ...]]:
+    """target, holder, held_since, held_until, at_least, held_for, known_until"""
+    for name, history in truth.seen.items():
+        first, last = history[0].at, history[-1].at
+        ends: dict[tuple[Key, datetime], datetime | None] = {}
+        for seen in history:
+            for open_ in [stint for stint, until in ends.items() if until is None]:
+                held = seen.held.get(open_[0])
+                if held is None or held.held_since != open_[1]:
+                    ends[open_] = seen.at
+            ends |= {(key, it.held_since): None for key, it in seen.held.items()} | {
+                stint: until for stint, until in ends.items() if until
+            }
+        for (key, since), until in ends.items():
+            yield name, key.holder, since, until, since == first, (until or last) - since, last
+
+
+def as_stint(row: Any) -> tuple[Any, ...]:
+    return (
+        row.target,
+        row.holder,
+        row.held_since,
+        row.held_until,
+        row.at_least,
+        row.held_for,
+        row.known_until,
+    )
+
+
+def expected_history(truth: Truth, holder: str) -> list[Any]:
+    found = []
+    for name, history in truth.seen.items():
+        first = history[0]
+        found += [
+            (name, "first seen", key, None, it.quantity, None, first.snapshot.snapshot_id)
+            for key, it in first.held.items()
+            if key.holder == holder
+        ]
+    for earlier, later in truth.steps():
+        found += [
+            (later.target.name, *change, earlier.at, later.snapshot.snapshot_id)
+            for change in changes(earlier, later)
+            if change.key.holder == holder
+        ]
+    return found

@@ -4,20 +4,10 @@ import math
 from datetime import UTC, datetime, timedelta
 
 _STEPS = (
-    timedelta(seconds=1),
-    timedelta(seconds=5),
-    timedelta(seconds=15),
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=3),
-    timedelta(hours=6),
-    timedelta(hours=12),
-    timedelta(days=1),
-    timedelta(days=2),
-    timedelta(days=7),
-    timedelta(days=14),
+    *(timedelta(seconds=count) for count in (1, 2, 5, 10, 15, 30)),
+    *(timedelta(minutes=count) for count in (1, 2, 5, 10, 15, 30)),
+    *(timedelta(hours=count) for count in (1, 2, 3, 6, 12)),
+    *(timedelta(days=count) for count in (1, 2, 7, 14)),
 )
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
 _MONDAY = datetime(2001, 1, 1, tzinfo=UTC)

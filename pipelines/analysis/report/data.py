@@ -21,8 +21,8 @@ QUERIES = ROOT / "sql" / "report"
 
 MOST_DETAILED = 12
 """Targets that get a chapter of their own; all of them are in the overview."""
-BUCKETS = 240
-"""Points of a line: about as many as its width has pixels."""
+BUCKETS = 180
+"""Points of a line, which is some 300 pixels long."""
 BARS = 60
 LINES = 10
 """Rows of the tables of holders and of changes."""

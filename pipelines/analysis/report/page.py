@@ -90,7 +90,7 @@ def _templates() -> Environment:
         anchor,
     )
     templates.filters |= {function.__name__: function for function in named}
-    functions = (figures, is_thinned, rows_word, trend, others, width, survival, is_at_least)
+    functions = (figures, is_thinned, rows_word, trend, others, fraction, survival, is_at_least)
     templates.globals |= {function.__name__: function for function in functions}
     return templates
 
@@ -121,10 +121,10 @@ def others(detail: Detail) -> tuple[int, Decimal, Decimal | None] | None:
     return count, amount, amount / target.quantity if target.quantity else None
 
 
-def width(share: Decimal | None, of: Decimal | None = Decimal(1)) -> str:
-    """The length of a bar beside a longest one, as CSS has it."""
+def fraction(share: Decimal | None, of: Decimal | None = Decimal(1)) -> str:
+    """The length of a bar beside a longest one, as CSS has it: 0 to 1."""
     length = (share or Decimal()) / of if of else Decimal()
-    return f"{max(Decimal(), min(Decimal(1), length)) * 100:.1f}%"
+    return f"{max(Decimal(), min(Decimal(1), length)):.4f}"
 
 
 def is_at_least(detail: Detail, row: Any) -> bool:

@@ -13,12 +13,14 @@ from markupsafe import Markup
 
 from pipelines.analysis.report.axes import number_range, number_ticks, time_ticks
 from pipelines.analysis.report.data import Movement, Point
-from pipelines.analysis.report.words import percent, short_number
+from pipelines.analysis.report.words import percent, short_numbers
 
 WIDTH, HEIGHT = 344, 176
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 10, 24
 _LABEL = 62
 """Pixels that a label below the time axis takes."""
+_CHARACTER = 6.4
+"""Pixels of one character beside an axis."""
 _LEAST_BAR = 1.5
 
 
@@ -61,7 +63,8 @@ def lines(
     points = [point for line in series for point in line]
     values = [float(extreme) for point in points for extreme in (point.smallest, point.largest)]
     low, high = (0.0, 1.0) if shares else number_range(values, whole=whole)
-    plane = Plane(min(p.at for p in points), max(p.at for p in points), low, high)
+    start, end = min(p.at for p in points), max(p.at for p in points)
+    plane = _plane(start, end, low, high, shares=shares)
     parts = [_grid(plane, shares=shares)]
     for place, line in enumerate(series, 1):
         parts.append(_band(plane, line, place))
@@ -81,7 +84,8 @@ def bars(name: str, title: str, movements: Sequence[Movement], end: datetime) ->
     high = float(max(movement.entered for movement in movements))
     low, high = number_range([low, high, 0.0], whole=True)
     width = movements[0].width
-    plane = Plane(movements[0].begins, max(end, movements[-1].begins + width), low, high)
+    end = max(end, movements[-1].begins + width)
+    plane = _plane(movements[0].begins, end, low, high, shares=False)
     thick = max(_LEAST_BAR, (plane.x(plane.start + width) - plane.x(plane.start)) * 0.8)
     parts = [_grid(plane)]
     for movement in movements:
@@ -121,18 +125,25 @@ def _picture(name: str, title: str, told: str, parts: Sequence[Markup]) -> Marku
     ).format(w=WIDTH, h=HEIGHT, n=name, t=title, d=told, parts=Markup().join(parts))
 
 
+def _labels(low: float, high: float, *, shares: bool) -> list[str]:
+    values = [abs(value) for value in number_ticks(low, high)]  # below zero stand as many that went
+    return [f"{value * 100:.0f} %" for value in values] if shares else short_numbers(values)
+
+
+def _plane(start: datetime, end: datetime, low: float, high: float, *, shares: bool) -> Plane:
+    """A plane with room for the labels on its left."""
+    longest = max(len(label) for label in _labels(low, high, shares=shares))
+    return Plane(start, end, low, high, left=max(_LEFT, round(longest * _CHARACTER) + 8))
+
+
 def _grid(plane: Plane, *, shares: bool = False) -> Markup:
     parts = []
-    for value in number_ticks(plane.low, plane.high):
-        written = (
-            f"{value * 100:.0f} %"
-            if shares
-            else short_number(abs(value) if plane.low < 0 else value)
-        )
+    labels = _labels(plane.low, plane.high, shares=shares)
+    for value, label in zip(number_ticks(plane.low, plane.high), labels, strict=True):
         parts.append(_horizontal(plane, value, "grid"))
         parts.append(
             Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
-                plane.left - 6, round(plane.y(value) + 3.5, 1), written
+                plane.left - 6, round(plane.y(value) + 3.5, 1), label
             )
         )
     room = (plane.width - plane.left - plane.right) // _LABEL

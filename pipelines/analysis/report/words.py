@@ -1,7 +1,9 @@
 """Numbers, times and strangers' text as the page writes them. All of it comes out escaped."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
@@ -24,11 +26,11 @@ def number(value: Decimal | int | None, *, sign: bool = False) -> Markup:
         return escape(NOTHING)
     exact = plain_number(value, sign=sign)
     if sum(char.isdigit() for char in exact) <= LONGEST_NUMBER:
-        return Markup('<span class="n">{}</span>').format(exact)
+        return escape(exact)
     digits, _, exponent = f"{Decimal(value):{'+' if sign else ''}.3e}".partition("e")
     power = str(int(exponent)).translate(_SUPERSCRIPTS)
     rounded = f"≈ {digits.replace('-', MINUS)} {TIMES} 10{power}"
-    return Markup('<abbr class="n" title="{}">{}</abbr>').format(exact[:LONGEST_TITLE], rounded)
+    return Markup('<abbr title="{}">{}</abbr>').format(exact[:LONGEST_TITLE], rounded)
 
 
 def plain_number(value: Decimal | int, *, sign: bool = False) -> str:
@@ -39,18 +41,27 @@ def plain_number(value: Decimal | int, *, sign: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
-def short_number(value: float) -> str:
-    """A number beside an axis: 950, 1.2k, 3M, 10¹⁵."""
-    size = abs(value)
-    if size >= 10**15:
-        digits, _, exponent = f"{value:.1e}".partition("e")
-        power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-        digits = digits.removesuffix(".0")
-        return power if digits == "1" else f"{digits}·{power}"
-    for unit, letter in _THOUSANDS:
-        if size >= unit * 10 or (size >= unit and value % (unit / 100) == 0):
-            return f"{value / unit:.4g}{letter}".replace("-", MINUS)
-    return f"{value:,.6g}".replace("-", MINUS)
+def short_numbers(values: Sequence[float]) -> list[str]:
+    """Numbers beside an axis: 950, 1.2k, 3M, 10¹⁵; with as many digits as they all need."""
+    gap = min((abs(b - a) for a, b in pairwise(values)), default=0.0)
+    written: list[str] = []
+    for digits in range(3, 17):
+        written = [_short(value, digits) for value in values]
+        if all(abs(float(f"{value:.{digits}g}") - value) <= gap / 1000 for value in values):
+            break
+    return written
+
+
+def _short(value: float, digits: int) -> str:
+    if value < 10_000:
+        return f"{value:,.{max(digits, 4)}g}"
+    if value < 10**15:
+        unit, letter = next((unit, letter) for unit, letter in _THOUSANDS if value >= unit)
+        return f"{value / unit:,.{digits}g}{letter}"
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
 def percent(share: Decimal | float | None) -> str:
@@ -70,9 +81,9 @@ def moment(value: datetime | None) -> Markup:
     if value is None:
         return escape(NOTHING)
     utc = value.astimezone(UTC)
-    return Markup('<time datetime="{}">{:%Y-%m-%d}&nbsp;{:%H:%M:%S}</time>').format(
-        utc.isoformat(), utc, utc
-    )
+    return Markup(
+        '<time datetime="{}"><span>{:%Y-%m-%d}</span> <span>{:%H:%M:%S}</span></time>'
+    ).format(utc.isoformat(), utc, utc)
 
 
 def day(value: datetime) -> Markup:

@@ -1,0 +1,269 @@
+"""Files of the marts and datasets: every digit, every name, every moment, read back."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg import sql
+
+from pipelines.analysis import relations
+from pipelines.analysis.columns import Column, Kind, columns_of
+from pipelines.analysis.export import GROUP_ROWS, _Lines, write_csv, write_parquet
+from pipelines.analysis.marts import reading
+from pipelines.analysis.relations import Relation, Source
+from pipelines.errors import ConfigurationError, WarehouseUnreachable
+from tests.analysis.small_world import (
+    FORMULA,
+    LARGEST,
+    NAMES,
+    WALLET,
+    SmallWorld,
+    small_world,
+)
+
+ANYTHING = Relation("anything", 0, picks_target=False)
+ALL = [pytest.param(one, id=one.plain_name) for one in relations.relations()]
+
+
+def silent(_rows: int) -> None:
+    """No heartbeat."""
+
+
+@pytest.fixture(scope="module")
+def told(create_database, migrated_template, tmp_path_factory) -> Iterator[SmallWorld]:
+    with small_world(create_database, migrated_template, tmp_path_factory.mktemp("told")) as world:
+        yield world
+
+
+@pytest.fixture
+def driver(told: SmallWorld) -> Iterator[psycopg.Connection]:
+    with reading(told.pipeline.warehouse) as connection:
+        yield connection.connection.driver_connection
+
+
+def moments_for(relation: Relation, told: SmallWorld) -> list[datetime]:
+    first, last = told.of_item[0].snapshot_at, datetime.now(UTC)
+    return {0: [], 1: [last], 2: [first, last]}[relation.moments]
+
+
+def asked(driver: psycopg.Connection, query: str) -> Source:
+    """A source that is any query."""
+    rows = sql.SQL("({}) q").format(sql.SQL(query))
+    described = driver.execute(sql.SQL("select * from {} limit 0").format(rows)).description
+    return Source(ANYTHING, columns_of(described), rows)
+
+
+def as_csv(driver: psycopg.Connection, source: Source, **options: Any) -> list[list[str]]:
+    file = io.BytesIO()
+    rows = write_csv(driver, source, file, silent, **options)
+    read = list(csv.reader(io.StringIO(file.getvalue().decode(), newline=""), strict=True))
+    assert rows == len(read) - 1
+    return read
+
+
+def as_parquet(driver: psycopg.Connection, source: Source) -> tuple[pa.Table, list[str]]:
+    file = io.BytesIO()
+    rows, digits = write_parquet(driver, source, file, silent)
+    table = pq.read_table(io.BytesIO(file.getvalue()))
+    assert rows == table.num_rows
+    return table, [str(one) for one in digits]
+
+
+def truth(driver: psycopg.Connection, source: Source) -> list[tuple[Any, ...]]:
+    return driver.execute(sql.SQL("select * from {}").format(source.rows)).fetchall()
+
+
+def csv_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if hasattr(value, "total_seconds"):
+        return format(Decimal(value.total_seconds()), ".6f")
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def parquet_value(value: Any, column: Column) -> Any:
+    if value is None:
+        return None
+    match column.kind:
+        case Kind.RATIO:
+            return float(value)
+        case Kind.DURATION:
+            return Decimal(str(value.total_seconds()))
+        case Kind.TEXT:
+            return str(value)
+        case _:
+            return value
+
+
+def numbers_in(row: dict[str, Any], columns: list[Column]) -> tuple[Any, ...]:
+    """A row of a Parquet file, with numbers that are kept as text as numbers."""
+    return tuple(
+        Decimal(value) if column.kind is Kind.EXACT and isinstance(value, str) else value
+        for value, column in zip(row.values(), columns, strict=True)
+    )
+
+
+@pytest.mark.parametrize("relation", ALL)
+def test_what_is_read_back_is_what_the_warehouse_has(driver, told: SmallWorld, relation: Relation):
+    source = relations.source(driver, relation, moments_for(relation, told))
+    rows = truth(driver, source)
+    assert rows or relation.plain_name == "transfers_seen"
+    header, *lines = as_csv(driver, source)
+    assert header == [column.name for column in source.columns]
+    assert sorted(lines) == sorted([csv_text(value) for value in row] for row in rows)
+    table, _ = as_parquet(driver, source)
+    assert table.column_names == header
+    expected = Counter(tuple(map(parquet_value, row, source.columns)) for row in rows)
+    assert Counter(numbers_in(row, source.columns) for row in table.to_pylist()) == expected
+
+
+def test_a_balance_of_78_digits_is_text_in_parquet_and_whole_in_both(driver, told: SmallWorld):
+    as_of = relations.find("altura_item_holders", 1)
+    source = relations.source(driver, as_of, [told.of_item[0].snapshot_at], told.item)
+    table, notes = as_parquet(driver, source)
+    [largest] = [row for row in table.to_pylist() if row["address"] == WALLET]
+    assert largest["balance"] == str(LARGEST)
+    assert notes == ["balance needs 78 digits: text, as Parquet's decimals end at 76"]
+    header, *lines = as_csv(driver, source)
+    [line] = [dict(zip(header, line, strict=True)) for line in lines if WALLET in line]
+    assert line["balance"] == str(LARGEST)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (Decimal("12.50"), pa.decimal128(38, 1)),
+        (Decimal(10**37), pa.decimal128(38, 0)),
+        (Decimal("1" + 37 * "0" + ".5"), pa.decimal256(76, 1)),
+        (Decimal(10**75), pa.decimal256(76, 0)),
+        (Decimal(10**76), pa.string()),
+        (None, pa.decimal128(38, 0)),
+    ],
+)
+def test_numbers_take_the_smallest_decimal_that_holds_all_their_digits(driver, value, stored):
+    query = sql.SQL("select {}::numeric as n union all select 0").format(sql.Literal(value))
+    source = asked(driver, query.as_string(driver))
+    table, [note] = as_parquet(driver, source)
+    assert table.schema.field("n").type == stored
+    read = table.column("n").to_pylist()
+    assert [None if one is None else Decimal(one) for one in read] == [value, 0]
+    assert note.startswith("n needs ")
+
+
+def test_an_empty_set_is_a_file_with_its_columns(driver):
+    before_all = [datetime(2020, 1, 1, tzinfo=UTC)]
+    source = relations.source(driver, relations.find("holders", 1), before_all)
+    assert as_csv(driver, source) == [[column.name for column in source.columns]]
+    table, _ = as_parquet(driver, source)
+    assert table.num_rows == 0
+    assert table.schema.field("held_since").type == pa.timestamp("us", tz="UTC")
+    assert table.schema.field("rank").type == pa.int64()
+
+
+def test_names_come_as_they_are_unless_a_spreadsheet_has_to_be_safe_of_them(driver):
+    source = relations.source(driver, relations.find("altura_item_holders", 0))
+    place = [column.name for column in source.columns].index("name")
+    plain = {line[place] for line in as_csv(driver, source)}
+    assert plain >= set(NAMES)
+    safe = {line[place] for line in as_csv(driver, source, safe_for_spreadsheets=True)}
+    assert {f"'{FORMULA}", "'@risk", "", "'quoted"} <= safe
+    assert not any(name.startswith(("=", "+", "-", "@", "\t", "\r")) for name in safe)
+
+
+def test_null_is_empty_and_an_empty_text_is_quoted(driver):
+    file = io.BytesIO()
+    write_csv(driver, asked(driver, "select null::text as a, '' as b, 'c' as c"), file, silent)
+    assert file.getvalue() == b'a,b,c\r\n,"",c\r\n'
+
+
+def test_one_target_is_picked_by_views_and_functions_alike(driver, told: SmallWorld):
+    for name, moments in (("holders", 0), ("holders", 1), ("hiro_nft_holdings", 1)):
+        relation = relations.find(name, moments)
+        source = relations.source(driver, relation, moments_for(relation, told), told.item)
+        place = [column.name for column in source.columns].index("target")
+        assert {row[place] for row in truth(driver, source)} <= {told.item}
+    with pytest.raises(ConfigurationError, match="not by target: leave --target away"):
+        relations.source(driver, relations.find("transfers_seen", 0), target=told.item)
+
+
+def test_every_view_of_the_warehouse_can_be_named(driver):
+    views = driver.execute(
+        "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relkind = 'v' and n.nspname in ('mart', 'public')"
+    )
+    assert {name for (name,) in views} <= set(relations.names())
+    functions = driver.execute(
+        "select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+        " where n.nspname in ('mart', 'public') and p.proname ~ '_(as_of|between)$'"
+    )
+    known = {one.plain_name for one in relations.relations() if one.moments}
+    assert {name for (name,) in functions} == known
+
+
+def test_a_row_group_is_written_when_it_is_full(driver):
+    rows = GROUP_ROWS + 10_000
+    told: list[int] = []
+    file = io.BytesIO()
+    write_parquet(driver, asked(driver, f"select generate_series(1, {rows}) n"), file, told.append)
+    groups = pq.ParquetFile(io.BytesIO(file.getvalue())).metadata
+    assert (groups.num_rows, groups.num_row_groups) == (rows, 2)
+    assert told == [groups.row_group(0).num_rows, rows]
+
+
+class Fatal(io.BytesIO):
+    """Where the server ends the connection as soon as something is written."""
+
+    def __init__(self, told: SmallWorld, pid: int) -> None:
+        super().__init__()
+        self._told, self._pid, self._ended = told, pid, False
+
+    def write(self, block: Any) -> int:
+        if not self._ended and len(block) > 4:
+            self._ended = True
+            self._told.pipeline.sql("select pg_terminate_backend(:pid)", pid=self._pid)
+        return super().write(block)
+
+
+@pytest.mark.parametrize("write", [write_csv, write_parquet])
+def test_a_server_that_goes_away_is_told_as_such(told: SmallWorld, write):
+    rows = "select generate_series(1, 1000000000) n, repeat('x', 3000) as x"
+
+    def export() -> None:
+        with reading(told.pipeline.warehouse) as connection:
+            driver = connection.connection.driver_connection
+            write(driver, asked(driver, rows), Fatal(told, driver.info.backend_pid), silent)
+
+    with pytest.raises(WarehouseUnreachable, match="Is it running"):
+        export()
+
+
+CELLS = st.text(st.sampled_from('a"\n\r,=é '), max_size=6)
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=5), st.data())
+def test_lines_end_as_the_rfc_has_it_wherever_blocks_do(rows, data):
+    made = io.StringIO(newline="")
+    csv.writer(made, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    whole = made.getvalue().encode()
+    ends = data.draw(st.lists(st.integers(0, len(whole)), max_size=4).map(sorted))
+    lines = _Lines()
+    cuts = zip([0, *ends], [*ends, len(whole)], strict=True)
+    ended = b"".join(lines.ended(whole[begin:end]) for begin, end in cuts)
+    expected = io.StringIO(newline="")
+    csv.writer(expected, quoting=csv.QUOTE_ALL).writerows(rows)
+    assert ended.decode() == expected.getvalue()
+    assert lines.count == len(rows)
