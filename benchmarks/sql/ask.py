@@ -1,8 +1,8 @@
 """Asks questions of a world: how long, by which plan, and whether the answer is true.
 
-Seconds are those of a client: planning, execution and all rows fetched. A question and its baselines
-take turns, so that a slow moment of the machine falls on all of them. What is compared is the
-median; the first round is not counted.
+Seconds are those of a client: planning, execution and all rows fetched. A question and its
+baselines take turns, so that a slow moment of the machine falls on all of them. What is compared is
+the median; the first round is not counted.
 """
 
 import re
@@ -90,9 +90,7 @@ def ask(
         said, true = (connection.execute(s, given).fetchall() for s in question.truth)
         if sorted(said) != sorted(true):
             raise WrongAnswer(f"{question.title}: {said[:5]} is not {true[:5]}")
-    asked, *others = _in_turns(
-        connection, [question.asked, *question.baselines.values()], given
-    )
+    asked, *others = _in_turns(connection, [question.asked, *question.baselines.values()], given)
     baselines = dict(zip(question.baselines, others, strict=True))
     baseline = others[0].median if others else None
     plan = _plan(connection, question.asked, given)
@@ -121,7 +119,7 @@ def _in_turns(
             start = time.perf_counter()
             connection.execute(statement, given).fetchall()
             if number:
-                seconds.append(time.perf_counter() - start)
+                seconds.append(round(time.perf_counter() - start, 6))
         if number >= FEWEST and time.monotonic() - began > LONGEST:
             break
     return [Timed(seconds) for seconds in taken]
@@ -130,7 +128,7 @@ def _in_turns(
 def _plan(
     connection: psycopg.Connection[Any], statement: LiteralString, given: Mapping[str, object]
 ) -> list[str]:
-    explain = sql.SQL("explain (analyze, buffers) ") + sql.SQL(statement)
+    explain = sql.SQL("explain (analyze, buffers, costs off) ") + sql.SQL(statement)
     return _executed([line for (line,) in connection.execute(explain, given)])
 
 
@@ -148,14 +146,14 @@ def _executed(plan: Sequence[str]) -> list[str]:
 
 
 _NODE = re.compile(
-    r"^(?P<indent>\s*(?:->  )?)(?P<name>\S.*?)  \(cost=.*\(actual time=\S+?\.\.(?P<last>[\d.]+)"
+    r"^(?P<indent>\s*(?:->  )?)(?P<name>\S.*?)  \(actual time=\S+?\.\.(?P<last>[\d.]+)"
     r" rows=[\d.]+ loops=(?P<loops>\d+)\)"
 )
 
 
 def decisive(plan: Sequence[str]) -> str:
     """The node that spent most by itself, with its share of all time that nodes spent, such as
-    `Seq Scan on altura_item_holders_current c, 62 %`. Of a node that several processes worked on,
+    `Seq Scan on altura_item_holders_current c, 62%`. Of a node that several processes worked on,
     their times add up."""
     spent: list[tuple[str, float]] = []
     open_nodes: list[tuple[int, int]] = []

@@ -15,7 +15,7 @@ import psycopg
 STATEMENTS = Path(__file__).parent / "world"
 FIRST_AT = datetime(2025, 1, 1, tzinfo=UTC)
 OFTEN, RARELY = 12, 600
-"""After so many snapshots a row of a lively and of a quiet holder changes."""
+"""After so many snapshots a row of a lively and of a quiet slot changes."""
 FILLED = 0.99
 """The share of slots that are held at a time."""
 SETTINGS = {
@@ -63,11 +63,12 @@ def generate(url: str, world: World) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for name, value in SETTINGS.items():
             connection.execute("select set_config(%s, %s, false)", [name, value])
-        connection.execute(_statement("table"))
+        connection.execute(statement("table"))
         for name in ("target", "versions", "snapshot", "history", "current"):
-            connection.execute(_statement(name), parameters)
+            connection.execute(statement(name), parameters)
         connection.execute("vacuum (analyze)")
 
 
-def _statement(name: str) -> Any:
-    return (STATEMENTS / f"{name}.sql").read_text(encoding="utf-8").replace("% ", "%% ")
+def statement(name: str) -> Any:
+    """A file under world/, its parameters named as psycopg has them: %(name)s, and %% for %."""
+    return (STATEMENTS / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
 """What is asked of a world, beside what, and how long it may take.
 
 A question stands beside the plainest statements that do comparable work: the table that it is about
-read as a whole, or the same answer by joining two whole states. `truth` are two statements that must
-give the same rows: what the marts say, and what the snapshots counted or another way round gives.
+read as a whole, or the same answer by joining two whole states. `truth` are two statements that
+must give the same rows: what the marts say, and what the snapshots counted or another way gives.
 """
 
 from dataclasses import dataclass, field
@@ -92,7 +92,9 @@ def _now() -> list[Question]:
     """
     return [
         Question("holders now: count", count, COUNT_TABLE, Target(most=1.5), (count, LAST_ROWS)),
-        Question("holders now: targets.rows", rows, COUNT_TABLE, Target(most=1.5), (rows, LAST_ROWS)),
+        Question(
+            "holders now: targets.rows", rows, COUNT_TABLE, Target(most=1.5), (rows, LAST_ROWS)
+        ),
         Question(
             "holders now: the top 100",
             top,
@@ -135,7 +137,10 @@ def _as_of() -> list[Question]:
             Target(most=2),
             (statements[moment], truth[moment]),
         )
-        for name, statements in (("mart.holders_as_of", mart), ("altura_item_holders_as_of", dataset))
+        for name, statements in (
+            ("mart.holders_as_of", mart),
+            ("altura_item_holders_as_of", dataset),
+        )
         for moment in MOMENTS
     ]
 
@@ -234,9 +239,7 @@ def _series() -> list[Question]:
         order by snapshot_at
     """
     return [
-        Question(
-            "supply and holders", supply, SNAPSHOTS, truth=(supply, SNAPSHOTS["the table"])
-        ),
+        Question("supply and holders", supply, SNAPSHOTS, truth=(supply, SNAPSHOTS["the table"])),
         Question(
             "supply and holders by day",
             daily,

@@ -37,7 +37,7 @@ from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import Run, retire
 
 HERE = Path(__file__).parent
-DESKTOP, PHONE = (1240, 1500), (375, 1000)
+DESKTOP, PHONE = (1240, 1562), (375, 1000)
 ROUNDS, TICKS_A_ROUND, REFUSED_ROUNDS = 100, 6, 3
 CRON = "0 6 * * *"
 REFUSED = "aQAhFnOFnuH8aBwOzrFW"

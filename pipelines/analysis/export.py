@@ -34,6 +34,9 @@ GROUP_BYTES = 64 << 20
 FORMULA = "^[=+@\t\r\n\uff1d\uff0b\uff20\uff0d-]"
 """Beginnings of text that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
 
+MOST_DIGITS = 38
+"""Of a decimal in Parquet that Spark, DuckDB and BigQuery read as one."""
+
 _ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
@@ -72,19 +75,16 @@ class Digits:
     fraction: int
 
     @property
-    def bits(self) -> int | None:
-        """Of the decimal that is exact and read by most; None: none is large enough."""
-        needed = self.whole + self.fraction
-        return 128 if needed <= 38 else 256 if needed <= 76 else None
+    def fit_a_decimal(self) -> bool:
+        """Whether the decimal that every program reads holds them. Arrow has one of 76 digits, too,
+        which DuckDB 2.0 reads as a double, without a word."""
+        return self.whole + self.fraction <= MOST_DIGITS
 
     def __str__(self) -> str:
         needed = f"{self.column.name} needs {self.whole + self.fraction} digits"
-        if self.bits == 128:
-            return f"{needed}: decimal(38, {self.fraction})"
-        if self.bits == 256:
-            wide = f"decimal(76, {self.fraction})"
-            return f"{needed}: {wide}; DuckDB rounds it to a double, Spark's end at 38 digits"
-        return f"{needed}: text, as Parquet's decimals end at 76"
+        if self.fit_a_decimal:
+            return f"{needed}: decimal({MOST_DIGITS}, {self.fraction})"
+        return f"{needed}: text, as the decimals that every program reads end at {MOST_DIGITS}"
 
 
 def write_parquet(
@@ -153,7 +153,7 @@ def _csv_text(column: Column, *, safe: bool) -> sql.Composable:
 def _parquet_value(column: Column, digits: Digits | None) -> sql.Composable:
     value = _value(column)
     if digits:
-        text = sql.SQL("" if digits.bits else "::text")
+        text = sql.SQL("" if digits.fit_a_decimal else "::text")
         return sql.SQL("trim_scale({}){}").format(value, text)
     cast = {Kind.RATIO: "::float8", Kind.TEXT: "::text", Kind.WHOLE: "::bigint"}
     return value + sql.SQL(cast.get(column.kind, ""))
@@ -179,13 +179,9 @@ def _arrow_type(column: Column, digits: Digits | None) -> "pa.DataType":
     import pyarrow as pa  # noqa: PLC0415 - see above
 
     if digits:
-        if digits.bits is None:
+        if not digits.fit_a_decimal:
             return pa.string()
-        return (
-            pa.decimal128(38, digits.fraction)
-            if digits.bits == 128
-            else pa.decimal256(76, digits.fraction)
-        )
+        return pa.decimal128(MOST_DIGITS, digits.fraction)
     return {
         Kind.WHOLE: pa.int64(),
         Kind.RATIO: pa.float64(),

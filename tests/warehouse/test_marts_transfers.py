@@ -146,6 +146,23 @@ def test_the_same_principal_with_other_options_is_not_where_it_went(pipeline, wo
     assert found == [(here, there, "u4", False), (filtered.name, there, "u4", False)]
 
 
+def test_blocks_tell_who_had_it_first_where_the_times_of_two_walks_overlap(pipeline, world, two):
+    here, there = two
+    world.hiro_transfer(here, there, 0)
+    [had_it_before] = take(pipeline, there)
+    world.hiro_transfer(there, here, 0)
+    [has_it_now] = take(pipeline, here)
+    pipeline.sql(
+        "update snapshot set (snapshot_until, finished_at) = (:later, :later)"
+        " where snapshot_id = :id",
+        later=has_it_now.snapshot_until,
+        id=had_it_before.snapshot_id,
+    )
+    world.hiro_transfer_out(here, 0)
+    take(pipeline, here)
+    assert transfers(pipeline) == []
+
+
 def test_what_one_holder_lost_and_one_other_gained_is_taken_for_a_transfer(pipeline, world):
     item = world.add_altura_item(0)
     for number, balance in enumerate((10, 10, 10, 10)):

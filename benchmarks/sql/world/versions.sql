@@ -13,9 +13,9 @@ select
         ),
         'hex'
     )::uuid,
-    1 + 1000000000 / (1 + slot) + (slot * 7 + worth_of * (1 + slot % 499)) % 1000,
-    case when slot % 4 = 0 then 'Holder ' || slot end,
-    case when slot % 4 = 0 then 'https://pictures.example/' || md5(slot::text) || '.png' end,
+    1 + 1000000000 / (1 + slot) + (slot * 7 + worth_of * (1 + slot %% 499)) %% 1000,
+    case when slot %% 4 = 0 then 'Holder ' || slot end,
+    case when slot %% 4 = 0 then 'https://pictures.example/' || md5(slot::text) || '.png' end,
     greatest(phase + (number - place - 1) * period + 1, 0),
     begins,
     phase + number * period + 1,
@@ -24,17 +24,17 @@ select
 from generate_series(1, %(slots)s::bigint) slot
 cross join lateral (
     select
-        case when slot % 10 = 0 then %(often)s else %(rarely)s end as period,
-        slot % 20 = 0 as empties
+        case when slot %% 10 = 0 then %(often)s else %(rarely)s end as period,
+        slot %% 20 = 0 as empties
 ) pace
 cross join lateral (
-    select (slot / 10 * 7919 + slot % 10 * 61) % period as phase
+    select (slot / 10 * 7919 + slot %% 10 * 61) %% period as phase
 ) start
 cross join lateral generate_series(0, %(snapshots)s / period + 1) number
 cross join lateral (
     select
-        (number + slot / 10) % 5 as place,
-        (number + slot / 10) / 5 % 3 as turn,
+        (number + slot / 10) %% 5 as place,
+        (number + slot / 10) / 5 %% 3 as turn,
         greatest(phase + (number - 1) * period + 1, 0) as begins
 ) life
 cross join lateral (

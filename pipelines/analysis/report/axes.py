@@ -12,18 +12,24 @@ _STEPS = (
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
 _MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 _MONTH = timedelta(days=30.44)
+_TRIES = 3
+"""A wider range may have wider steps; after three there is nothing left to widen."""
 _LEAST = 1e-300
 """Below it a float has no room left to divide."""
 
 
 def number_ticks(low: float, high: float, most: int = 4) -> list[float]:
     """At most `most` + 1 round numbers from `low` to `high`, both included where they are round."""
-    raw = max((high - low) / most, _LEAST)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.9999)
+    step = _step(low, high, most)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [place * step for place in range(first, last + 1)]
+
+
+def _step(low: float, high: float, most: int = 4) -> float:
+    raw = max((high - low) / most, _LEAST)
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.9999)
 
 
 def number_range(values: list[float], *, whole: bool = False) -> tuple[float, float]:
@@ -34,9 +40,10 @@ def number_range(values: list[float], *, whole: bool = False) -> tuple[float, fl
         low, high = (max(0.0, low - margin) if low >= 0 else low - margin), high + margin
     if whole and high - low < 4:
         high = low + 4
-    ticks = number_ticks(low, high)
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else high - low
-    return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    for _ in range(_TRIES):
+        step = _step(low, high)
+        low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    return low, high
 
 
 def time_ticks(start: datetime, end: datetime, most: int = 4) -> list[tuple[datetime, str]]:
