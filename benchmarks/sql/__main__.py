@@ -13,13 +13,14 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 
-from benchmarks.databases import Databases, databases
+from benchmarks.databases import databases
 from benchmarks.folders import RESULTS, SCRATCH
 from benchmarks.machine import machine
 from benchmarks.sql.ask import WrongAnswer, ask, parameters
@@ -93,13 +94,14 @@ def _measure(worlds: list[World]) -> Results:
             )
             for world in worlds:
                 with ours.fresh(migrated=True) as url:
-                    results.worlds.append(answers(ours, url, world))
+                    results.worlds.append(answers(url, world, settle=ours.checkpoint))
     results.seconds = time.monotonic() - began
     return results
 
 
-def answers(ours: Databases, url: str, world: World) -> Answers:
-    """Everything about one world, in a fresh migrated database. Raises WrongAnswer."""
+def answers(url: str, world: World, *, settle: Callable[[], None]) -> Answers:
+    """Everything about one world, in a fresh migrated database. `settle` is called before the first
+    question, to have written what is still to be written. Raises WrongAnswer."""
     began = time.monotonic()
     generate(url, world)
     generated = time.monotonic() - began
@@ -115,7 +117,7 @@ def answers(ours: Databases, url: str, world: World) -> Answers:
         ).fetchone() or [0]
         stores = stored(asking, world)
         asking.execute("vacuum (analyze)")
-        ours.checkpoint()
+        settle()
         given = parameters(asking, world)
         for question in questions():
             line = ask(asking, question, given)

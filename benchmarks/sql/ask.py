@@ -82,7 +82,11 @@ BUSIEST: LiteralString = """
 
 
 def ask(
-    connection: psycopg.Connection[Any], question: Question, given: Mapping[str, object]
+    connection: psycopg.Connection[Any],
+    question: Question,
+    given: Mapping[str, object],
+    *,
+    rounds: int = ROUNDS,
 ) -> Line:
     """The connection must bind on the client's side (`psycopg.ClientCursor`), so that statements
     arrive with their values, as psql sends them. Raises WrongAnswer."""
@@ -90,7 +94,8 @@ def ask(
         said, true = (connection.execute(s, given).fetchall() for s in question.truth)
         if sorted(said) != sorted(true):
             raise WrongAnswer(f"{question.title}: {said[:5]} is not {true[:5]}")
-    asked, *others = _in_turns(connection, [question.asked, *question.baselines.values()], given)
+    statements = [question.asked, *question.baselines.values()]
+    asked, *others = _in_turns(connection, statements, given, rounds)
     baselines = dict(zip(question.baselines, others, strict=True))
     baseline = others[0].median if others else None
     plan = _plan(connection, question.asked, given)
@@ -111,10 +116,11 @@ def _in_turns(
     connection: psycopg.Connection[Any],
     statements: Sequence[LiteralString],
     given: Mapping[str, object],
+    rounds: int,
 ) -> list[Timed]:
     taken: list[list[float]] = [[] for _ in statements]
     began = time.monotonic()
-    for number in range(ROUNDS + 1):
+    for number in range(rounds + 1):
         for statement, seconds in zip(statements, taken, strict=True):
             start = time.perf_counter()
             connection.execute(statement, given).fetchall()
@@ -146,7 +152,7 @@ def _executed(plan: Sequence[str]) -> list[str]:
 
 
 _NODE = re.compile(
-    r"^(?P<indent>\s*(?:->  )?)(?P<name>\S.*?)  \(actual time=\S+?\.\.(?P<last>[\d.]+)"
+    r"^(?P<indent>\s*(?:->  )?)(?P<name>\S.*?) \(actual time=\S+?\.\.(?P<last>[\d.]+)"
     r" rows=[\d.]+ loops=(?P<loops>\d+)\)"
 )
 

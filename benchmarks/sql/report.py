@@ -9,9 +9,10 @@ MEGA = 1_000_000
 NOTES = """\
 Milliseconds are those of a client, warm: planning, execution and all rows fetched; medians of
 several rounds, in which a question and what stands beside it took turns. A ratio is to what stands
-beside it, one for each. The last column is the node of the plan that spent most by itself, with its
-share (tables without their altura_item_holders_); the whole plans are in the JSON file. Every answer was compared with what the snapshots
-counted, or with the same asked of the tables.
+beside it, one for each; the target is about the first. The last column is the node of the plan that
+spent most by itself, with its share (the tables without their `altura_item_holders_`); the whole
+plans are in the JSON file. Every answer was compared with what the snapshots counted, or with the
+same asked of the tables.
 """
 MET = {True: "yes", False: "**no**", None: ""}
 

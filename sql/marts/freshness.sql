@@ -32,7 +32,8 @@ left join lateral (
     from walk_failure w
     where w.target_id = t.target_id and w.failed_at > coalesce(t.published_at, '-infinity')
 ) f on f.unproven_ticks > 0
-where t.retired_at is null;
+-- Watched again, and not proven yet: a target returns with its next snapshot.
+where t.retired_at is null or f.last_failure_at > t.retired_at;
 
 comment on view mart.freshness is 'How old what we know of each target is, whether the next snapshot is overdue, and what has failed since. One row for each target that is watched.';
 comment on column mart.freshness.provider is 'altura, hiro or catenis.';

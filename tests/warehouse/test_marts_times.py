@@ -117,6 +117,15 @@ def test_a_retired_target_is_not_awaited(pipeline, key, tick):
     assert pipeline.sql("select count(*) from mart.snapshots") == [(1,)]
 
 
+def test_a_target_that_is_watched_again_and_not_proven_is_failing(pipeline, key, tick):
+    tick("first")
+    with pipeline.warehouse.connect() as connection:
+        assert retire(connection, key)
+    with pytest.raises(RequestRefused):
+        pipeline.take(key, api_secret=SecretStr("wrong"))
+    assert (freshness(pipeline).state, freshness(pipeline).unproven_ticks) == ("failing", 1)
+
+
 def test_a_snapshot_that_began_after_it_was_due_says_how_long(pipeline, tick):
     first = tick("first")
     shift(pipeline, "3 hours")
