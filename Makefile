@@ -17,7 +17,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test trial faults bench bench-quick lint format constraints docs clean
+.PHONY: help install demo up down test trial faults bench bench-quick bench-sql lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -65,6 +65,9 @@ bench: $(INSTALLED) $(PEERS) ## Holdfast beside dlt and beside the floors, every
 
 bench-quick: $(INSTALLED) $(PEERS) ## the same, small (5 minutes)
 	@$(BIN)/python -m benchmarks --quick
+
+bench-sql: $(INSTALLED) ## what analysts ask of millions of rows, with every plan (10 minutes)
+	@$(BIN)/python -m benchmarks.sql
 
 # The peers live in a virtual environment of their own: the project depends on none of them.
 $(PEERS): $(INSTALLED) benchmarks/constraints.txt
