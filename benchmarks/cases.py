@@ -70,7 +70,7 @@ FULL = Sizes(
     again_names=AGAIN,
     memory_rows=(100_000, 1_000_000),
     memory_largest=(2_000_000,),
-    stored_rows=200_000,
+    stored_rows=50_000,
     stored_snapshots=50,
     many_targets=1000,
     many_rows=30,
@@ -137,8 +137,10 @@ class Runner:
             self._tracks("b", names, loads, repetitions=often)
 
     def _case_c(self) -> None:
+        """Who was cut off is not tried with more rows."""
+        names: Sequence[str] = self.sizes.again_names
         for rows in self.sizes.again_rows:
-            self._tracks("c", self.sizes.again_names, self._again(rows, rows // 100))
+            names = self._tracks("c", names, self._again(rows, rows // 100))
 
     def _case_d(self) -> None:
         for rows in self.sizes.memory_rows:
@@ -165,7 +167,7 @@ class Runner:
                     principals=principals,
                 )
 
-            self._tracks("f", MANY, loads)
+            self._tracks("f", MANY, loads, repetitions=1)
 
     def _case_g(self) -> None:
         for rows in self.sizes.request_rows:
@@ -210,13 +212,15 @@ class Runner:
 
     def _tracks(
         self, case: str, names: Sequence[str], loads: Loads, *, repetitions: int | None = None
-    ) -> None:
-        """Let contenders take turns; one that failed or was cut off is not run again."""
+    ) -> list[str]:
+        """Let contenders take turns; one that failed or was cut off is not run again. The names of
+        the others."""
         left = [CONTESTANTS[name] for name in names if name in self.chosen]
         for repetition in range(repetitions or self.sizes.repetitions):
             left = [
                 contestant for contestant in left if self._runs(case, contestant, repetition, loads)
             ]
+        return [contestant.name for contestant in left]
 
     def _runs(self, case: str, contestant: Contestant, repetition: int, loads: Loads) -> bool:
         try:

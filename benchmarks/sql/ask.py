@@ -15,6 +15,7 @@ from typing import Any, LiteralString
 import msgspec
 import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from benchmarks.sql.generate import World
 from benchmarks.sql.questions import Question
@@ -55,41 +56,55 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def parameters(connection: psycopg.Connection[Any], world: World) -> dict[str, object]:
-    """What the questions' statements name. The holder is the one with the most versions."""
+    """What the questions' statements name; of each holder that they may be about, what is his."""
     middle = world.snapshots // 2
-    row = connection.execute(BUSIEST).fetchone()
-    if row is None:
-        raise LookupError("a world without a history")
+    holders = {name: _one(connection, query) for name, query in HOLDERS.items()}
     return {
         "target": world.target,
-        **dict(zip(("target_id", "key_hash", "holder"), row, strict=True)),
         "oldest": world.moment(0),
         "before": world.moment(middle - 1),
         "middle": world.moment(middle),
         "newest": world.moment(world.snapshots - 1),
         "day_before": world.moment(world.snapshots - 1) - timedelta(days=1),
         "snapshot_id": middle + 1,
+        "holders": holders,
     }
 
 
-BUSIEST: LiteralString = """
-    select target_id, key_hash, min(address)
-    from altura_item_holders
-    group by target_id, key_hash
-    order by count(*) desc, key_hash
-    limit 1
-"""
+HOLDERS: dict[str, LiteralString] = {
+    "largest": """
+        select target_id, key_hash, address as holder
+        from altura_item_holders_current
+        order by balance desc, address
+        limit 1
+    """,
+    "busiest": """
+        select target_id, key_hash, min(address) as holder
+        from altura_item_holders
+        group by target_id, key_hash
+        order by count(*) desc, key_hash
+        limit 1
+    """,
+}
+
+
+def _one(connection: psycopg.Connection[Any], query: LiteralString) -> dict[str, object]:
+    row = connection.cursor(row_factory=dict_row).execute(query).fetchone()
+    if row is None:
+        raise LookupError(query)
+    return row
 
 
 def ask(
     connection: psycopg.Connection[Any],
     question: Question,
-    given: Mapping[str, object],
+    given: Mapping[str, Any],
     *,
     rounds: int = ROUNDS,
 ) -> Line:
     """The connection must bind on the client's side (`psycopg.ClientCursor`), so that statements
     arrive with their values, as psql sends them. Raises WrongAnswer."""
+    given = {**given, **given["holders"][question.holder]}
     if question.truth:
         said, true = (connection.execute(s, given).fetchall() for s in question.truth)
         if sorted(said) != sorted(true):

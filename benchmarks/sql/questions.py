@@ -6,7 +6,7 @@ must give the same rows: what the marts say, and what the snapshots counted or a
 """
 
 from dataclasses import dataclass, field
-from typing import LiteralString
+from typing import Literal, LiteralString
 
 MOMENTS = ("oldest", "middle", "newest")
 
@@ -39,13 +39,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Question:
-    """One line of the table. Parameters of the statements: `parameters` in `ask.py`."""
+    """One line of the table. Parameters of the statements: `parameters` in `ask.py`; `holder` and
+    `key_hash` are those of the holder named."""
 
     title: str
     asked: LiteralString
     baselines: dict[str, LiteralString] = field(default_factory=dict)
     target: Target = Target()
     truth: tuple[LiteralString, LiteralString] | None = None
+    holder: Literal["largest", "busiest"] = "largest"
 
 
 COUNT_TABLE = {
@@ -185,37 +187,31 @@ def _changes() -> list[Question]:
 
 
 def _holder() -> list[Question]:
-    versions: LiteralString = """
-        select balance, held_since, valid_from, null as valid_to
-        from altura_item_holders_current
-        where target_id = %(target_id)s and key_hash = %(key_hash)s
-        union all
-        select balance, held_since, valid_from, valid_to
-        from altura_item_holders_history
-        where target_id = %(target_id)s and key_hash = %(key_hash)s
-        order by valid_from
-    """
+    asked: LiteralString = "select * from mart.holder_history(%(holder)s)"
+    versions: dict[str, LiteralString] = {
+        "the versions by their key": """
+            select balance, held_since, valid_from, null as valid_to
+            from altura_item_holders_current
+            where target_id = %(target_id)s and key_hash = %(key_hash)s
+            union all
+            select balance, held_since, valid_from, valid_to
+            from altura_item_holders_history
+            where target_id = %(target_id)s and key_hash = %(key_hash)s
+            order by valid_from
+        """
+    }
+    truth: tuple[LiteralString, LiteralString] = (
+        """
+        select quantity_after, held_since
+        from mart.holder_history(%(holder)s)
+        where kind <> 'exited'
+        """,
+        "select balance, held_since from altura_item_holders where key_hash = %(key_hash)s",
+    )
+    limit = Target(milliseconds=2)
     return [
-        Question(
-            "history of the holder who changed most",
-            "select * from mart.holder_history(%(holder)s)",
-            {"his versions by their key": versions},
-            Target(milliseconds=2),
-            (
-                """
-                select quantity_after, held_since
-                from mart.holder_history(%(holder)s)
-                where kind <> 'exited'
-                order by changed_until
-                """,
-                """
-                select balance, held_since
-                from altura_item_holders
-                where key_hash = %(key_hash)s
-                order by valid_from
-                """,
-            ),
-        )
+        Question("history of the largest holder", asked, versions, limit, truth),
+        Question("history of who changed most", asked, versions, truth=truth, holder="busiest"),
     ]
 
 
@@ -272,10 +268,7 @@ def _ages() -> list[Question]:
             every,
             truth=(
                 "select sum(entered) from mart.cohorts where days = 1",
-                """
-                select count(*)
-                from (select distinct key_hash, held_since from altura_item_holders) stint
-                """,
+                "select sum(entered + reacquired) from snapshot",
             ),
         ),
         Question(

@@ -56,7 +56,8 @@ def end_cut_runs(files: ServiceFiles) -> int:
     they are retried once by Dagster. What is queued needs nothing: the next service takes it up.
     Where another Dagster works on the storage, they may be its runs and are left alone.
 
-    This also makes the SQLite files: several processes that made them at once would spoil them.
+    This also makes the SQLite files, and so comes before any process of Dagster's is started:
+    several that made them at once would spoil them.
     """
     if other_dagster(files) or not _settings_of(files).exists():
         return 0

@@ -187,11 +187,11 @@ class _Service:
         files.logs.mkdir(parents=True, exist_ok=True)
         write_settings(files)
         parts.callback(self._stop_dagster)
-        module = DEMO_DEFINITIONS if self._demo else DEFINITIONS
-        code_server = start_code_server(files, self._given, module, sockets)
         if cut := end_cut_runs(files):
             runs = "1 run was" if cut == 1 else f"{cut} runs were"
             self.say(f"{runs} cut short and count as failed; Dagster retries them.")
+        module = DEMO_DEFINITIONS if self._demo else DEFINITIONS
+        code_server = start_code_server(files, self._given, module, sockets)
         self._dagster = start_dagster(files, self._given, code_server, sockets, port)
         if self._demo:
             for name, watch in self._list.watched.watches.items():

@@ -1,4 +1,9 @@
+-- Counted by how far each came before the days are joined: one row of few, not of each position.
 create or replace view mart.cohorts as
+with steps as (
+    select array_agg(days) as days, array_agg(make_interval(days => days)) as after
+    from unnest(array[1, 7, 30, 60, 90, 180, 365, 730]) days
+)
 select
     s.provider,
     s.target_id,
@@ -7,19 +12,28 @@ select
     s.month,
     s.at_least,
     d.days,
-    count(*) as entered,
-    count(*) filter (where s.known_until - s.held_since >= d.after) as observed,
-    count(*) filter (where s.held_for >= d.after) as still_holding,
-    count(*) filter (where s.held_for >= d.after)::numeric
-    / nullif(count(*) filter (where s.known_until - s.held_since >= d.after), 0) as survival
+    sum(s.positions)::bigint as entered,
+    coalesce(sum(s.positions) filter (where s.known >= d.step), 0)::bigint as observed,
+    coalesce(sum(s.positions) filter (where s.held >= d.step), 0)::bigint as still_holding,
+    coalesce(sum(s.positions) filter (where s.held >= d.step), 0)
+    / nullif(sum(s.positions) filter (where s.known >= d.step), 0) as survival
 from (
-    select *, (date_trunc('month', held_since at time zone 'UTC'))::date as month
+    select
+        provider,
+        target_id,
+        target,
+        label,
+        date_trunc('month', held_since at time zone 'UTC')::date as month,
+        at_least,
+        width_bucket(known_until - held_since, steps.after) as known,
+        width_bucket(held_for, steps.after) as held,
+        count(*) as positions
     from mart.stints
+    cross join steps
+    group by provider, target_id, target, label, month, at_least, known, held
 ) s
-cross join (
-    select days, make_interval(days => days) as after
-    from unnest(array[1, 7, 30, 60, 90, 180, 365, 730]) days
-) d
+cross join steps
+cross join unnest(steps.days) with ordinality d (days, step)
 group by s.provider, s.target_id, s.target, s.label, s.month, s.at_least, d.days;
 
 comment on view mart.cohorts is 'Of those who entered in a month, how many still held after so many days, without a break. One row for each target, month of entry and number of days.';

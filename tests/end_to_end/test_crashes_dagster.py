@@ -138,7 +138,7 @@ def test_ended_while_pages_are_fetched_keeps_what_is_committed_and_nothing_of_th
             asked.append(exchange)
             if len(asked) > 3:
                 under_way.set()
-                ended.wait(0.2)
+                ended.wait(1)
 
     sandbox.before_response = answer_slowly
     run = dagster.launch()

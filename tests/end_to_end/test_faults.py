@@ -6,7 +6,7 @@ bench judges each by itself (`pipelines.trials.faults_bench`).
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import Any
 
@@ -56,16 +56,19 @@ def attempt(benches: dict[str, Bench]) -> Iterator[Try]:
 
 @pytest.fixture(scope="module")
 def outcomes(request: pytest.FixtureRequest, attempt: Try) -> dict[tuple[str, str], Any]:
-    """The outcomes of all cases that were selected, under way side by side on the providers."""
+    """The outcomes of all cases that were selected, run side by side on the providers. They have
+    ended: pytest changes the environment between two tests, which other threads may be reading."""
     selected = [
         item.callspec.params
         for item in request.session.items
         if item.module is request.module and hasattr(item, "callspec")
     ]
-    return {
+    under_way = {
         (row["case"].name, row["provider"]): attempt(row["case"], row["provider"])
         for row in selected
     }
+    wait(under_way.values())
+    return under_way
 
 
 def test_each_fault_has_its_outcome_written_down() -> None:

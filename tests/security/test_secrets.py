@@ -82,6 +82,8 @@ def database(canaries: Canaries, prefix: str, admin_url: str) -> URL:
         name, password = sql.Identifier(login.username), sql.Literal(login.password)
         admin.execute(sql.SQL("create role {} login password {}").format(name, password))
         admin.execute(sql.SQL("grant create on schema public to {}").format(name))
+        own = sql.Identifier(make_url(admin_url).database)
+        admin.execute(sql.SQL("grant create on database {} to {}").format(own, name))
     migrate(login.render_as_string(hide_password=False))
     return login
 
