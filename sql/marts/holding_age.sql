@@ -1,28 +1,48 @@
 create or replace view mart.holding_age as
 select
-    p.provider,
-    p.target_id,
-    p.target,
-    p.label,
-    b.days_from,
-    b.days_to,
-    count(*) as positions,
-    sum(p.quantity) as quantity,
-    count(*) / sum(count(*)) over (partition by p.target_id, p.target, p.label, p.provider)
+    a.provider,
+    a.target_id,
+    a.target,
+    a.label,
+    d.days_from,
+    d.days_to,
+    a.positions,
+    a.quantity,
+    a.positions / sum(a.positions) over (partition by a.target_id, a.target, a.label, a.provider)
         as share_of_positions,
-    count(*) filter (where p.held_since = f.first_at) as at_least
-from mart.positions_now p
+    a.at_least
+from (
+    select
+        p.provider,
+        p.target_id,
+        p.target,
+        p.label,
+        width_bucket(
+            p.snapshot_at - p.held_since,
+            array[
+                interval '0 days',
+                interval '1 day',
+                interval '7 days',
+                interval '30 days',
+                interval '90 days',
+                interval '180 days',
+                interval '365 days'
+            ]
+        ) as class,
+        count(*) as positions,
+        sum(p.quantity) as quantity,
+        count(*) filter (where p.held_since = f.first_at) as at_least
+    from mart.positions_now p
+    join (
+        select target_id, min(snapshot_at) as first_at
+        from snapshot
+        group by target_id
+    ) f using (target_id)
+    group by p.provider, p.target_id, p.target, p.label, class
+) a
 join (
-    select target_id, min(snapshot_at) as first_at
-    from snapshot
-    group by target_id
-) f using (target_id)
-join (
-    values (0, 1), (1, 7), (7, 30), (30, 90), (90, 180), (180, 365), (365, null)
-) b (days_from, days_to)
-    on p.snapshot_at - p.held_since >= make_interval(days => b.days_from)
-    and (b.days_to is null or p.snapshot_at - p.held_since < make_interval(days => b.days_to))
-group by p.provider, p.target_id, p.target, p.label, b.days_from, b.days_to;
+    values (1, 0, 1), (2, 1, 7), (3, 7, 30), (4, 30, 90), (5, 90, 180), (6, 180, 365), (7, 365, null)
+) d (class, days_from, days_to) using (class);
 
 comment on view mart.holding_age is 'For how long what is held now has been held without a break, up to the last snapshot. One row for each target and class of age that occurs.';
 comment on column mart.holding_age.provider is 'altura, hiro or catenis.';
