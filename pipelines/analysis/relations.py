@@ -82,9 +82,9 @@ def find(name: str, moments: int) -> Relation:
                 return one
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=3)
-        meant = f", did you mean {' or '.join(close)}?" if close else ":"
+        meant = f"; did you mean {' or '.join(close)}?" if close else "."
         raise ConfigurationError(
-            f"there is no {name!r} to export{meant} The names: {', '.join(names())}"
+            f"there is no {name!r} to export{meant} There are: {', '.join(names())}"
         )
     option = {0: "no moment", 1: "--as-of", 2: "--between"}[moments]
     fitting = sorted({one.said for one in relations() if one.moments == moments})

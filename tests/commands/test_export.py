@@ -71,7 +71,7 @@ def test_a_file_that_is_there_is_replaced_on_demand_only(holdfast, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["holder"], "no 'holder' to export, did you mean holders or holders_now?"),
+        (["holder"], "no 'holder' to export; did you mean holders or holders_now?"),
         (["cohorts", "--as-of", "2026-11-01T00:00Z"], "cohorts does not go with --as-of"),
         (["holders", "--as-of", "2026-11-01"], "could be meant in any time zone"),
         (["holders", "--as-of", "yesterday"], "'yesterday' is no moment: expected ISO 8601"),

@@ -80,11 +80,14 @@ def _line(detail: Detail, series: str, title: str, *, whole: bool = False) -> Fi
 
 
 def _grown(points: list[Point]) -> str:
-    grown = points[-1].value - points[0].value
+    first, last = points[0], points[-1]
+    same_day = first.at.date() == last.at.date()
+    when = f"at {first.at:%H:%M:%S}" if same_day else f"on {first.at:%Y-%m-%d}"
+    grown = last.value - first.value
     if not grown:
-        return f"As many as on {points[0].at:%Y-%m-%d}."
+        return f"As many as {when}."
     size = number(abs(grown)).striptags()
-    return f"{size} {'more' if grown > 0 else 'fewer'} than on {points[0].at:%Y-%m-%d}."
+    return f"{size} {'more' if grown > 0 else 'fewer'} than {when}."
 
 
 def _movements(detail: Detail) -> Figure | None:

@@ -147,9 +147,14 @@ def _grid(plane: Plane, *, shares: bool = False) -> Markup:
             )
         )
     room = (plane.width - plane.left - plane.right) // _LABEL
-    for moment, written in time_ticks(plane.start, plane.end, most=room):
+    free = 0.0  # from here on nothing is written yet
+    for moment, label in time_ticks(plane.start, plane.end, most=room):
         x = plane.x(moment)
         anchor = "end" if x > plane.width - _LABEL / 2 else "middle"
+        left = x - (_LABEL if anchor == "end" else _LABEL / 2)
+        written = label if left >= free - _CHARACTER else ""
+        if written:
+            free = left + _LABEL
         parts.append(
             Markup(
                 '<path class="grid" d="M{x} {y}v4"/>'
