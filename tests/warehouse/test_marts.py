@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -81,6 +82,26 @@ def test_a_retired_target_leaves_now_and_keeps_its_history(pipeline, history):
     assert pipeline.sql(held) == [(0,)]
     assert pipeline.sql(as_of, moment=moment) == [(0,)]
     assert pipeline.sql(as_of, moment=moment - JUST) == [(rows,)]
+
+
+@pytest.mark.parametrize("how_many", [1, 7, 8, 20])
+def test_those_who_have_equally_much_share_a_rank_and_come_by_name(
+    pipeline, world: World, how_many
+):
+    item, asset = world.add_altura_item(0), world.add_catenis_asset(0)
+    largest, equals = 99, [(number * 7) % 20 for number in range(20)]
+    for number in equals:
+        world.altura_set(item, f"0x{number:040x}", 5)
+        world.catenis_set(asset, f"d{number:019}", Decimal(5))
+    world.altura_set(item, f"0x{largest:040x}", 6)
+    world.catenis_set(asset, f"d{largest:019}", Decimal(6))
+    for key, name in ((item, "0x{:040x}"), (asset, "d{:019}")):
+        pipeline.take(key)
+        found = pipeline.sql(
+            "select rank, holder from mart.top_holders(:n, :key)", n=how_many, key=key
+        )
+        expected = [(1, name.format(largest)), *((2, name.format(one)) for one in range(20))]
+        assert found == expected[:how_many]
 
 
 def test_as_of_is_planned_as_one_with_the_query_around_it(pipeline, history):

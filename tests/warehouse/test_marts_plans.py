@@ -34,7 +34,7 @@ GENERATED = """
     select
         1,
         left(encode(sha256(int4send(octet_length(a)) || convert_to(a, 'UTF8')), 'hex'), 32)::uuid,
-        a, n, '2026-01-02', '2026-01-02'::timestamptz + (n % 30) * interval '1 day'
+        a, 1 + n / 3, '2026-01-02', '2026-01-02'::timestamptz + (n % 30) * interval '1 day'
     from generate_series(1, :many) n
     cross join lateral (select '0x' || lpad(to_hex(n), 40, '0')) address (a);
     insert into altura_item_holders_history (

@@ -275,8 +275,9 @@ def test_the_top_holders_are_the_first_of_the_holders_now(truth: Truth, how_many
     top = ask(truth, f"select {columns} from mart.top_holders(:n)", n=how_many)
     assert set(top) <= set(everyone)
     for name in {row.target for row in everyone}:
-        best = [row.quantity for row in everyone if row.target == name][:how_many]
-        assert [row.quantity for row in top if row.target == name] == best
+        of_target = [row for row in everyone if row.target == name]
+        best = sorted(of_target, key=lambda row: (-row.quantity, row.holder, row.asset))[:how_many]
+        assert [row for row in top if row.target == name] == best
     assert top == sorted(top, key=lambda row: (row.target, -row.quantity, row.holder, row.asset))
 
 
