@@ -1,11 +1,10 @@
 """`holdfast export`: a mart or a dataset as a CSV or Parquet file.
 
-A file appears under its name when it is whole: a killed export leaves `NAME.….part` at most.
+A file appears under its name when it is whole (`whole_file`): a killed export leaves `NAME.….part`
+at most, until the next one of that name.
 """
 
 import codecs
-import os
-import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from pipelines.analysis.marts import in_utc, reading
 from pipelines.analysis.tables import printable
 from pipelines.commands import choices
 from pipelines.commands.terminal import err, reading_runtime, tell
+from pipelines.commands.whole_file import appearing_whole, refuse_existing
 from pipelines.errors import ConfigurationError, FileNotWritten
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import known_name
@@ -98,7 +98,7 @@ def export(
     if out is None and kind == "parquet" and sys.stdout.isatty():
         raise ConfigurationError("Parquet is nothing for a terminal: say --out FILE")
     if out is not None:
-        _refuse_existing(out, force=force)
+        refuse_existing(out, force=force)
     with (
         reading_runtime(context).open_warehouse(connections=1) as warehouse,
         _sink(out, force=force) as sink,
@@ -171,7 +171,7 @@ def _sink(out: Path | None, *, force: bool) -> Iterator[BinaryIO]:
     FileNotWritten where there is no room or no right to."""
     try:
         if out is not None:
-            with _appearing_whole(out, force=force) as sink:
+            with appearing_whole(out, force=force) as sink:
                 yield sink
         elif sys.stdout.isatty():
             yield cast("BinaryIO", _Plain(sys.stdout))
@@ -183,29 +183,6 @@ def _sink(out: Path | None, *, force: bool) -> Iterator[BinaryIO]:
     except OSError as error:
         where = out or "stdout"
         raise FileNotWritten(f"{where} can't be written: {error.strerror or error}") from None
-
-
-@contextmanager
-def _appearing_whole(out: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """A file beside `out` that takes its place at the end of the block, and is gone where that
-    fails."""
-    part = out.with_name(f"{out.name}.{secrets.token_hex(4)}.part")
-    with part.open("xb") as sink:
-        try:
-            yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
-            _refuse_existing(out, force=force)
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def _refuse_existing(out: Path, *, force: bool) -> None:
-    if out.exists() and not out.is_file():
-        raise ConfigurationError(f"{out} is no file: leave --out away and redirect stdout")
-    if out.exists() and not force:
-        raise ConfigurationError(f"{out} is there already: --force replaces it")
 
 
 class _Plain:

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pyarrow.parquet as pq
 import pytest
+from psycopg import sql
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -127,17 +129,21 @@ def test_stdout_that_is_full_is_told(surrounding, warm_python):
     assert "stdout can't be written: No space left on device" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "left"), [(signal.SIGKILL, -9, 1), (signal.SIGINT, 130, 0)]
-)
-def test_one_that_is_ended_leaves_nothing_under_the_name(
-    surrounding, warm_python, told, tmp_path, number, code, left
-):
-    file = tmp_path / "holders.csv"
+@contextmanager
+def held_up(told: SmallWorld, table: str) -> Iterator[None]:
+    """Whoever reads the table waits until the end of the block."""
     with psycopg.connect(told.url.replace("+psycopg", "")) as holding:
-        holding.execute("lock table target in access exclusive mode")
+        holding.execute(sql.SQL("lock table {}").format(sql.Identifier(table)))
+        yield
+
+
+@pytest.fixture
+def begun(surrounding, warm_python, tmp_path):
+    """begun(…) → an export to a file that has a part there, and so waits for a table."""
+
+    def begin(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*warm_python.command(CODE), "export", "holders", "--out", str(file)],
+            [*warm_python.command(CODE), "export", *arguments],
             env=surrounding,
             stderr=subprocess.PIPE,
             text=True,
@@ -146,12 +152,55 @@ def test_one_that_is_ended_leaves_nothing_under_the_name(
         while not parts(tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        return process
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "left"),
+    [
+        (signal.SIGKILL, -9, 1),
+        (signal.SIGTERM, -15, 0),
+        (signal.SIGHUP, -1, 0),
+        (signal.SIGINT, 130, 0),
+    ],
+)
+def test_one_that_is_ended_leaves_nothing_under_the_name_and_no_part_that_stays(
+    holdfast, begun, told, tmp_path, number, code, left
+):
+    file = tmp_path / "holders [1].csv"
+    others = [
+        tmp_path / f"{name}.0123abcd.part" for name in ("holders 1.csv", "my holders [1].csv")
+    ]
+    with held_up(told, "target"):
+        process = begun("holders", "--out", str(file))
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in said
     assert not file.exists()
     assert len(parts(tmp_path)) == left
+    for other in others:
+        other.touch()
+    assert holdfast("export", "holders", "--out", str(file)).returncode == 0
+    assert sorted(parts(tmp_path)) == sorted(others)
+
+
+def test_two_that_write_the_same_file_at_once_leave_each_other_alone(
+    holdfast, begun, told, tmp_path
+):
+    file = tmp_path / "one.csv"
+    with held_up(told, "catenis_asset_holders_current"):
+        slow = begun("holders", "--out", str(file), "--force")
+        [part] = parts(tmp_path)
+        assert holdfast("export", "snapshots", "--out", str(file)).returncode == 0
+        assert file.read_text().startswith("provider,target_id,target,label,snapshot_id,")
+        assert parts(tmp_path) == [part]
+    slow.communicate(timeout=60)
+    assert slow.returncode == 0
+    assert file.read_text().startswith("provider,target_id,target,label,holder,")
+    assert parts(tmp_path) == []
 
 
 def test_a_terminal_is_shown_names_that_it_does_not_obey(surrounding, warm_python):

@@ -1,0 +1,92 @@
+"""A file that appears under its name when it is whole.
+
+Until then it lies beside it, as `NAME.….part`. Whoever writes a part holds a lock on it, and the
+operating system lets go of that however the process ends: what nobody has locked was left by one
+that was killed, and the next that writes a file of that name removes it. Two that write the same
+file at once have a part each.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.errors import ConfigurationError
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""What ends a process on the spot; Ctrl-C comes as KeyboardInterrupt."""
+
+
+@contextmanager
+def appearing_whole(out: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """A file beside `out` that takes its place at the end of the block, and is gone where that
+    fails or a signal ends the process.
+
+    Raises ConfigurationError where there is such a file by then, unless `force`; OSError.
+    """
+    _remove_left(out)
+    part = out.with_name(f"{out.name}.{secrets.token_hex(4)}.part")
+    with _removed_by_signals(part):
+        try:
+            with _locked(part) as sink:
+                yield sink
+                sink.flush()
+                os.fsync(sink.fileno())
+                refuse_existing(out, force=force)
+                part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def refuse_existing(out: Path, *, force: bool) -> None:
+    """Raise ConfigurationError unless `out` may be written."""
+    if out.exists() and not out.is_file():
+        raise ConfigurationError(f"{out} is no file: leave --out away and redirect stdout")
+    if out.exists() and not force:
+        raise ConfigurationError(f"{out} is there already: --force replaces it")
+
+
+def _remove_left(out: Path) -> None:
+    of_out = re.compile(re.escape(out.name) + r"\.[0-9a-f]{8}\.part")
+    with suppress(OSError):  # a folder that can't be listed may take a file all the same
+        for part in [one for one in out.parent.iterdir() if of_out.fullmatch(one.name)]:
+            # One that is being written is locked; NFS locks only what is open for writing.
+            with suppress(OSError), part.open("r+b") as left:
+                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+
+
+def _locked(part: Path) -> BinaryIO:
+    """A new file. Between its making and its lock another process may take it for one that was
+    left: then it is made again."""
+    while True:
+        sink = part.open("xb")
+        with suppress(OSError):  # where nothing can be locked, nobody removes anything either
+            fcntl.flock(sink, fcntl.LOCK_EX)
+        if part.exists():
+            return sink
+        sink.close()
+
+
+@contextmanager
+def _removed_by_signals(part: Path) -> Iterator[None]:
+    def end(number: int, _frame: object) -> None:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    # What is ignored, as under nohup, stays so.
+    taken = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
