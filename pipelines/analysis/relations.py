@@ -3,11 +3,12 @@
 The views and functions are those of sql/marts and sql/datasets: a new file there is offered by
 itself, and completing a name in the shell needs no database. A function that takes a moment goes
 with the view that it is like: `holders` at a moment is mart.holders_as_of, else mart.holders_now.
+Its other arguments are each given by an option, see `OPTIONS`.
 """
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -20,20 +21,46 @@ from pipelines.errors import ConfigurationError
 from pipelines.paths import ROOT
 
 _MADE = re.compile(r"^create or replace (?P<kind>view|function) (?P<name>[\w.]+)", re.MULTILINE)
+_MOMENT = "timestamptz"
 _PICKS = "only_target"
 _ENDINGS = {0: ("", "_now"), 1: ("_as_of",), 2: ("_between",)}
 """What the names of views and of functions of so many moments end with."""
 
+OPTIONS = {"only_holder": "--holder ADDRESS", "how_many": "--limit NUMBER"}
+"""What people say to give an argument of that name. A function that takes any other, beside moments
+and the target, is not offered."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a function, as its file has it."""
+
+    name: str
+    type: str
+    is_needed: bool
+
 
 @dataclass(frozen=True)
 class Relation:
-    """A view, or a function of `moments` moments. A mart's name is qualified, the others' are in
-    the search path."""
+    """A view, or a function with its arguments. A mart's name is qualified, the others' are in the
+    search path."""
 
     name: str
-    moments: int
-    picks_target: bool
-    """Whether it takes the target as its last argument."""
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def moments(self) -> int:
+        return sum(argument.type == _MOMENT for argument in self.arguments)
+
+    @property
+    def picks_target(self) -> bool:
+        """Whether it takes the target as an argument."""
+        return _PICKS in {argument.name for argument in self.arguments}
+
+    @property
+    def options(self) -> list[Argument]:
+        """The arguments that `OPTIONS` give."""
+        return [argument for argument in self.arguments if argument.name in OPTIONS]
 
     @property
     def plain_name(self) -> str:
@@ -71,14 +98,17 @@ def names() -> list[str]:
     return sorted(said)
 
 
-def find(name: str, moments: int) -> Relation:
-    """The relation of this name, as it is (0), at a moment (1) or between two (2).
+def find(name: str, moments: int, given: Mapping[str, object] | None = None) -> Relation:
+    """The relation of this name, as it is (0), at a moment (1) or between two (2), with the values
+    that are given for arguments of `OPTIONS`.
 
-    Raises ConfigurationError, with what comes close.
+    Raises ConfigurationError, with what comes close, also for an option that it lacks or that is
+    not for it.
     """
     for ending in _ENDINGS[moments]:
         for one in relations():
             if one.plain_name == name + ending and one.moments == moments:
+                _refuse_unfit(one, name, given or {})
                 return one
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=3)
@@ -96,17 +126,22 @@ def source(
     relation: Relation,
     moments: Sequence[datetime] = (),
     target: str | None = None,
+    given: Mapping[str, object] | None = None,
 ) -> Source:
-    """The relation at these moments, of one target by its name or of all.
+    """The relation at these moments, of one target by its name or of all, with the values that are
+    given for its `options`.
 
     Raises ConfigurationError where it can't be picked by target.
     """
-    arguments: list[datetime | str | None] = [*moments]
-    if relation.picks_target:
-        arguments.append(target)
     rows: sql.Composable = sql.Identifier(*relation.name.split("."))
-    if relation.moments:
-        rows += sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, arguments)))
+    if relation.arguments:
+        ahead = iter(moments)
+        others = {_PICKS: target, **(given or {})}
+        values = [
+            next(ahead) if argument.type == _MOMENT else others.get(argument.name)
+            for argument in relation.arguments
+        ]
+        rows += sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, values)))
     rows += sql.SQL(" q")
     with driver.cursor() as cursor:
         cursor.execute(sql.SQL("select * from {} limit 0").format(rows))
@@ -118,19 +153,36 @@ def source(
     return Source(relation, columns, rows)
 
 
+def _refuse_unfit(relation: Relation, name: str, given: Mapping[str, object]) -> None:
+    taken = {argument.name for argument in relation.options}
+    for argument in relation.options:
+        if argument.is_needed and argument.name not in given:
+            raise ConfigurationError(f"{name} needs {OPTIONS[argument.name]}")
+    for unfit in given:
+        if unfit not in taken:
+            option = OPTIONS[unfit].partition(" ")[0]
+            fitting = [one.said for one in relations() if unfit in {a.name for a in one.options}]
+            raise ConfigurationError(
+                f"{name} does not go with {option}; these do: {', '.join(fitting)}"
+            )
+
+
 def _relation(statement: str) -> Relation | None:
     made = _MADE.search(statement)
     if not made:
         return None
     if made["kind"] == "view":
-        return Relation(made["name"], 0, picks_target=False)
-    arguments = statement[made.end() :].partition(")")[0].strip("( \n").split(",")
-    kinds = [argument.split()[:2] for argument in arguments]
-    moments = sum(kind == "timestamptz" for _, kind in kinds)
-    others = [name for name, kind in kinds if kind != "timestamptz"]
-    if not moments or others not in ([], [_PICKS]):
-        return None
-    return Relation(made["name"], moments, picks_target=bool(others))
+        return Relation(made["name"])
+    listed = statement[made.end() :].partition(")")[0].strip("( \n").split(",")
+    arguments = tuple(_argument(*one.split()) for one in listed)
+    known = {_PICKS, *OPTIONS}
+    if all(one.type == _MOMENT or one.name in known for one in arguments):
+        return Relation(made["name"], arguments)
+    return None
+
+
+def _argument(name: str, type_: str, *default: str) -> Argument:
+    return Argument(name, type_, is_needed=not default)
 
 
 def _view_name(relation: Relation) -> str | None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, BinaryIO, cast
@@ -30,6 +31,9 @@ from pipelines.warehouse.registry import known_name
 FORMATS = ("csv", "parquet")
 HEARTBEAT = 10.0
 """Seconds between two lines that tell how far it is, where there is no terminal."""
+
+MOST = 2**31 - 1
+"""Of Postgres' integers, the largest."""
 
 
 def _names(incomplete: str) -> list[str]:
@@ -61,6 +65,15 @@ def export(
         str | None,
         typer.Option(help="Only this one, by name or label.", autocompletion=choices.targets),
     ] = None,
+    holder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="holder_history: of whom, a wallet, a principal or a device."
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="top_holders: so many of each target.")
+    ] = None,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -89,9 +102,15 @@ def export(
     holdfast export holders > holders.csv
     holdfast export holders --as-of 2026-11-01T00:00Z --target "My vault" --out vault.parquet
     holdfast export changes --between 2026-10-01T00:00Z 2026-11-01T00:00Z --format csv
+    holdfast export top_holders --limit 100 --target "My vault"
+    holdfast export holder_history --holder SP318Q55DEKHRXJK696033DQN5C54D9K2EE6DHRWP
     """
     moments = _moments(as_of, between)
-    relation = relations.find(name, len(moments))
+    options = {"only_holder": holder, "how_many": limit}
+    given: dict[str, object] = {
+        argument: value for argument, value in options.items() if value is not None
+    }
+    relation = relations.find(name, len(moments), given)
     kind = _format(format_, out)
     if safe_for_spreadsheets and kind != "csv":
         raise ConfigurationError("--safe-for-spreadsheets is for CSV: Parquet runs no formula")
@@ -105,20 +124,36 @@ def export(
         _told(relation.name) as heartbeat,
     ):
         rows, notes = _write(
-            warehouse, relation, moments, target, sink, heartbeat, kind, safe=safe_for_spreadsheets
+            warehouse,
+            _Asked(relation, moments, target, given),
+            sink,
+            heartbeat,
+            kind,
+            safe=safe_for_spreadsheets,
         )
     for note in notes:
         tell(note)
     tell(f"{relation.name}: {rows:,} {'row' if rows == 1 else 'rows'} in {out or 'stdout'}")
     if not rows and moments:
         tell("Was there a snapshot by then? holdfast export snapshots tells when there was one.")
+    if not rows and holder is not None:
+        where = "in that target" if target is not None else "in any target"
+        tell(f"That holder was never seen {where}. holdfast export holders tells who is there now.")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be written; the target by its name or label."""
+
+    relation: relations.Relation
+    moments: list[datetime]
+    target: str | None
+    given: dict[str, object]
 
 
 def _write(
     warehouse: Warehouse,
-    relation: relations.Relation,
-    moments: list[datetime],
-    target: str | None,
+    asked: _Asked,
     sink: BinaryIO,
     heartbeat: Heartbeat,
     kind: str,
@@ -127,9 +162,9 @@ def _write(
 ) -> tuple[int, list[str]]:
     """Write the rows of one state of the warehouse; returns how many, and what to say of it."""
     with reading(warehouse) as connection:
-        found = known_name(connection, target) if target is not None else None
+        target = known_name(connection, asked.target) if asked.target is not None else None
         driver = cast("psycopg.Connection", connection.connection.driver_connection)
-        source = relations.source(driver, relation, moments, found)
+        source = relations.source(driver, asked.relation, asked.moments, target, asked.given)
         if kind == "csv":
             rows = write_csv(driver, source, sink, heartbeat, safe_for_spreadsheets=safe)
             return rows, []

@@ -31,7 +31,7 @@ from tests.analysis.small_world import (
     small_world,
 )
 
-ANYTHING = Relation("anything", 0, picks_target=False)
+ANYTHING = Relation("anything")
 ALL = [pytest.param(one, id=one.plain_name) for one in relations.relations()]
 
 
@@ -54,6 +54,11 @@ def driver(told: SmallWorld) -> Iterator[psycopg.Connection]:
 def moments_for(relation: Relation, told: SmallWorld) -> list[datetime]:
     first, last = told.of_item[0].snapshot_at, datetime.now(UTC)
     return {0: [], 1: [last], 2: [first, last]}[relation.moments]
+
+
+def values_for(relation: Relation) -> dict[str, object]:
+    values = {"only_holder": WALLET.upper().replace("X", "x"), "how_many": 3}
+    return {argument.name: values[argument.name] for argument in relation.options}
 
 
 def asked(driver: psycopg.Connection, query: str) -> Source:
@@ -119,7 +124,8 @@ def numbers_in(row: dict[str, Any], columns: list[Column]) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("relation", ALL)
 def test_what_is_read_back_is_what_the_warehouse_has(driver, told: SmallWorld, relation: Relation):
-    source = relations.source(driver, relation, moments_for(relation, told))
+    moments, values = moments_for(relation, told), values_for(relation)
+    source = relations.source(driver, relation, moments, given=values)
     rows = truth(driver, source)
     assert rows or relation.plain_name == "transfers_seen"
     header, *lines = as_csv(driver, source)
@@ -201,6 +207,39 @@ def test_one_target_is_picked_by_views_and_functions_alike(driver, told: SmallWo
         relations.source(driver, relations.find("transfers_seen", 0), target=told.item)
 
 
+def test_a_function_is_given_what_it_takes_by_name(driver, told: SmallWorld):
+    history = relations.find("holder_history", 0, {"only_holder": WALLET})
+    source = relations.source(driver, history, given={"only_holder": WALLET})
+    assert [line[-8:-5] for line in as_csv(driver, source)[1:]] == [
+        ["", str(LARGEST), str(LARGEST)],
+        [str(LARGEST), str(LARGEST - 1), "-1"],
+    ]
+    asset = relations.source(driver, history, [], "catenis:none", {"only_holder": WALLET})
+    assert as_csv(driver, asset)[1:] == []
+    top = relations.find("top_holders", 0, {"how_many": 2})
+    for target, expected in ((None, 6), (told.item, 2)):
+        source = relations.source(driver, top, [], target, {"how_many": 2})
+        assert len(as_csv(driver, source)[1:]) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("top_holders", {}, "^top_holders needs --limit NUMBER$"),
+        ("holder_history", {}, "^holder_history needs --holder ADDRESS$"),
+        ("holders", {"how_many": 1}, "^holders does not go with --limit; these do: top_holders$"),
+        (
+            "top_holders",
+            {"how_many": 1, "only_holder": "0x"},
+            "^top_holders does not go with --holder; these do: holder_history$",
+        ),
+    ],
+)
+def test_what_a_function_lacks_and_what_is_not_for_it_is_told(name, given, message):
+    with pytest.raises(ConfigurationError, match=message):
+        relations.find(name, 0, given)
+
+
 def test_every_view_of_the_warehouse_can_be_named(driver):
     views = driver.execute(
         "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
@@ -209,9 +248,9 @@ def test_every_view_of_the_warehouse_can_be_named(driver):
     assert {name for (name,) in views} <= set(relations.names())
     functions = driver.execute(
         "select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-        " where n.nspname in ('mart', 'public') and p.proname ~ '_(as_of|between)$'"
+        " where n.nspname in ('mart', 'public') and p.proretset"
     )
-    known = {one.plain_name for one in relations.relations() if one.moments}
+    known = {one.plain_name for one in relations.relations() if one.arguments}
     assert {name for (name,) in functions} == known
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.errors import ConfigurationError
-from tests.analysis.small_world import ITEM_LABEL, SmallWorld, small_world
+from tests.analysis.small_world import ITEM_LABEL, WALLET, SmallWorld, small_world
 from tests.commands.conftest import CODE, COMMAND, Holdfast, clean_around, holdfast_in
 from tests.commands.test_terminal import complete, run_on_a_terminal
 from tests.warm.processes import WarmPython
@@ -73,7 +73,7 @@ def test_a_file_that_is_there_is_replaced_on_demand_only(holdfast, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["holder"], "no 'holder' to export; did you mean holders or holders_now?"),
+        (["holder"], "no 'holder' to export; did you mean holders or top_holders or"),
         (["cohorts", "--as-of", "2026-11-01T00:00Z"], "cohorts does not go with --as-of"),
         (["holders", "--as-of", "2026-11-01"], "could be meant in any time zone"),
         (["holders", "--as-of", "yesterday"], "'yesterday' is no moment: expected ISO 8601"),
@@ -82,6 +82,13 @@ def test_a_file_that_is_there_is_replaced_on_demand_only(holdfast, tmp_path):
             "takes the earlier moment first",
         ),
         (["holders", "--target", "the item"], "no target 'the item'; did you mean The item"),
+        (["top_holders"], "top_holders needs --limit NUMBER"),
+        (["holder_history", "--target", ITEM_LABEL], "holder_history needs --holder ADDRESS"),
+        (["holders", "--limit", "3"], "holders does not go with --limit; these do: top_holders"),
+        (
+            ["top_holders", "--limit", "3", "--as-of", "2026-11-01T00:00Z"],
+            "top_holders does not go with --as-of",
+        ),
         (["holders", "--format", "xlsx"], "'xlsx' is none of csv, parquet"),
         (["holders", "--out", "/dev/null", "--force"], "/dev/null is no file"),
         (["holders", "--format", "parquet", "--safe-for-spreadsheets"], "is for CSV"),
@@ -100,6 +107,21 @@ def test_no_snapshot_by_then_is_told(holdfast):
     assert len(done.stdout.splitlines()) == 1
     assert "0 rows in stdout" in done.stderr
     assert "Was there a snapshot by then?" in done.stderr
+
+
+def test_the_largest_holders_and_all_that_one_did(holdfast, told, tmp_path):
+    done = holdfast("export", "top_holders", "--limit", "2", "--target", ITEM_LABEL)
+    first, _ = csv.DictReader(io.StringIO(done.stdout))
+    assert (first["rank"], first["holder"]) == ("1", WALLET)
+    assert "mart.top_holders: 2 rows in stdout" in done.stderr
+    refused = holdfast("export", "top_holders", "--limit", str(2**31))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    file = tmp_path / "wallet.parquet"
+    done = holdfast("export", "holder_history", "--holder", WALLET, "--out", str(file))
+    assert pq.read_table(file).column("kind").to_pylist() == ["first seen", "decreased"]
+    unknown = holdfast("export", "holder_history", "--holder", "0xabc", "--target", ITEM_LABEL)
+    assert len(unknown.stdout.splitlines()) == 1
+    assert "That holder was never seen in that target." in unknown.stderr
 
 
 def test_a_full_disk_is_told_and_leaves_no_file(surrounding, warm_python, tmp_path):
@@ -232,3 +254,6 @@ def test_the_shell_completes_names_and_formats(holdfast):
     assert complete(holdfast, ["export", "holders"], **surrounding) == ["holders", "holders_now"]
     words = ["export", "holders", "--format", "p"]
     assert complete(holdfast, words, **surrounding) == ["parquet"]
+    assert complete(holdfast, ["export", "top"], **surrounding) == ["top_holders"]
+    words = ["export", "holder_history", "--ho"]
+    assert complete(holdfast, words, **surrounding) == ["--holder"]
