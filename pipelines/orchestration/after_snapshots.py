@@ -5,6 +5,8 @@ one event a dataset, however many targets there are. `AutomationCondition.eager(
 and does not fit (both were tried): it waits for every partition, so that one target which was never
 published stops the report for good; and it takes what is published while a run is under way as
 handled by that run, so that the report lacks it until the next tick.
+
+A run that left a backlog of figures counts as something new: the next one goes on with it.
 """
 
 import base64
@@ -48,6 +50,9 @@ PATIENCE = timedelta(minutes=10)
 REFRESH_SECONDS = 600
 """A backlog of years must not keep the report waiting: the next run goes on with it."""
 
+COMPUTED, LEFT = "snapshots", "left_for_the_next_run"
+"""What a run tells of its figures, which the sensor reads."""
+
 LOG_SECONDS = 15
 
 
@@ -90,8 +95,8 @@ def build_concentration(providers: Iterable[Provider], uri: str) -> dg.AssetsDef
             left = count_missing(connection)
         return dg.MaterializeResult(
             metadata={
-                "snapshots": dg.MetadataValue.int(computed),
-                "left_for_the_next_run": dg.MetadataValue.int(left),
+                COMPUTED: dg.MetadataValue.int(computed),
+                LEFT: dg.MetadataValue.int(left),
                 "seconds": dg.MetadataValue.float(round(time.monotonic() - began, 3)),
             }
         )
@@ -159,34 +164,51 @@ def build_sensor(providers: Iterable[Provider]) -> dg.SensorDefinition:
         job_name=JOB,
         minimum_interval_seconds=INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks for one run when a snapshot has been published since the last one. It"
-        " waits until the runs that take snapshots have ended, ten minutes at most.",
+        description="Asks for one run when a snapshot has been published since the last one, or"
+        " when that left some of the concentration figures to the next. It waits until the runs"
+        " that take snapshots have ended, ten minutes at most.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         newest = _newest_event(context.instance, datasets)
         if newest is None:
             return dg.SkipReason("nothing has been published yet")
-        if context.cursor == newest:
+        if context.cursor and newest <= int(context.cursor):
             return dg.SkipReason("nothing has been published since the last run was asked for")
         if own := unfinished_run(context.instance, [JOB]):
             return dg.SkipReason(f"{own}; what is new comes after it")
         taking = unfinished_run(context.instance, snapshot_jobs)
         if taking and _ran_lately(context.instance):
             return dg.SkipReason(f"{taking}; there is one run for all that it publishes")
-        context.update_cursor(newest)
-        return dg.RunRequest(run_key=newest)
+        context.update_cursor(str(newest))
+        return dg.RunRequest(run_key=str(newest))
 
     return look
 
 
-def _newest_event(instance: dg.DagsterInstance, assets: list[dg.AssetKey]) -> str | None:
-    """The number of the newest materialization of any partition of those assets."""
+def _newest_event(instance: dg.DagsterInstance, datasets: list[dg.AssetKey]) -> int | None:
+    """The number of the newest materialization that asks for a run: of any partition of the
+    datasets, or of figures that left a backlog."""
+    concentration = dg.AssetKey(CONCENTRATION)
     last = [
         record.asset_entry.last_materialization_record
-        for record in instance.get_asset_records(assets)
+        for record in instance.get_asset_records([*datasets, concentration])
     ]
-    numbers = [event.storage_id for event in last if event]
-    return str(max(numbers)) if numbers else None
+    return max(
+        (
+            event.storage_id
+            for event in last
+            if event and (event.asset_key != concentration or _left_a_backlog(event))
+        ),
+        default=None,
+    )
+
+
+def _left_a_backlog(event: dg.EventLogRecord) -> bool:
+    """Whether there is more to do than was done. What was left without anything done is what
+    another process is at: a run after that one would find no more to do."""
+    made = event.asset_materialization
+    told = {name: value.value for name, value in made.metadata.items()} if made else {}
+    return bool(told.get(COMPUTED) and told.get(LEFT))
 
 
 def _ran_lately(instance: dg.DagsterInstance) -> bool:

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 
 from pipelines.orchestration import after_snapshots
 from pipelines.orchestration.after_snapshots import JOB, REPORT_FILE
 from pipelines.sandbox.world import World
+from pipelines.warehouse.concentration import lock_of
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -137,6 +139,29 @@ def test_a_run_computes_what_is_missing_and_writes_the_report(orchestra, pipelin
 
     again = materializations(run_job(orchestra))
     assert again["concentration"]["snapshots"] == 0
+
+
+def test_a_run_that_left_a_backlog_is_followed_by_one_as_long_as_that_gets_on(
+    orchestra, sensor, pipeline, world: World
+):
+    key = world.add_altura_item(30)
+    for _ in range(3):
+        snapshot_id = pipeline.take(key).snapshot_id
+        world.tick(4)
+    orchestra.run("altura", names=[key])
+    assert sensor.asks()
+    with pipeline.warehouse.transaction() as other:
+        other.execute(sa.select(sa.func.pg_try_advisory_xact_lock(lock_of(snapshot_id))))
+        for computed in (3, 0):
+            made = materializations(run_job(orchestra))["concentration"]
+            assert (made["snapshots"], made["left_for_the_next_run"]) == (computed, 1)
+            assert sensor.asks() is bool(computed)
+            assert "nothing has been published since" in sensor.look()
+    publish(orchestra)
+    assert sensor.asks()
+    made = materializations(run_job(orchestra))["concentration"]
+    assert (made["snapshots"], made["left_for_the_next_run"]) == (1, 0)
+    assert not sensor.asks()
 
 
 def test_a_database_that_is_not_ready_fails_the_run_in_words(orchestra, empty_database_url):
