@@ -11,6 +11,7 @@ from pipelines.demo import TARGETS, demo_runtime, demo_settings, living_sandbox
 from pipelines.orchestration import after_snapshots
 from pipelines.orchestration.build import build_definitions
 from pipelines.orchestration.schedules import job_name, partition_range, run_config
+from pipelines.paths import REPORT_FILE
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
@@ -122,7 +123,7 @@ def _show_next(home: Path, console: Console) -> None:
         f"  Who lost some:       {command} changes --change decreased",
         f"  Ask in SQL:          {command} postgres psql -c '{QUESTION}'",
         "",
-        f"The report, for a browser: {home / after_snapshots.REPORT_FILE}",
+        f"The report, for a browser: {home / REPORT_FILE}",
         "The same on a schedule, with Dagster's pages to look at: make up DEMO=1",
         f"The demo's Postgres still runs; its data is in {home}.",
         f"Stop it with: make down, or {command} down",

@@ -21,6 +21,7 @@ import dagster as dg
 from pipelines.errors import HoldfastError
 from pipelines.orchestration.assets import RETRIES
 from pipelines.orchestration.schedules import job_name, unfinished_run
+from pipelines.paths import REPORT_FILE
 from pipelines.providers.provider import Provider
 from pipelines.runtime import Runtime
 from pipelines.targets import WatchList
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 JOB = "after_snapshots"
 CONCENTRATION = "concentration"
 REPORT = "report"
-REPORT_FILE = "report.html"
-"""In the state folder."""
 
 INTERVAL = 30
 """Seconds between two looks of the sensor."""

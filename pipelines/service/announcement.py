@@ -38,6 +38,7 @@ def announce(
     command = command_of(demo=demo)
     lines = [
         ("Dagster", address),
+        ("Report", _report(files.report)),
         ("Postgres", f"{postgres}   ask it: {command} postgres psql"),
         ("Logs", str(files.logs)),
         *_labelled("Schedules", [_schedule(schedule) for schedule in schedules] or ["none"]),
@@ -54,6 +55,13 @@ def announce(
     for label, text in lines:
         out.print(f"{INDENT}{label:<{LABEL}}{text}", soft_wrap=True, highlight=False, markup=False)
     out.print(f"\nCtrl-C stops it all; from another shell: {command} down", soft_wrap=True)
+
+
+def _report(path: Path) -> str:
+    """As a browser takes it."""
+    if path.exists():
+        return path.as_uri()
+    return f"{path.as_uri()}   is there after the first snapshots"
 
 
 def _schedule(schedule: Schedule) -> str:

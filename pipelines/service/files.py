@@ -18,6 +18,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from pipelines.errors import ConfigurationError, ServiceFailed
+from pipelines.paths import REPORT_FILE
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 DAGSTER_LOGS = ("code-server", "webserver", "daemon")
@@ -55,6 +56,11 @@ class ServiceFiles:
     def dagster(self) -> Path:
         """DAGSTER_HOME."""
         return self.home / "dagster"
+
+    @property
+    def report(self) -> Path:
+        """The page that Dagster writes anew after snapshots; not there before the first."""
+        return self.home / REPORT_FILE
 
     @property
     def logs(self) -> Path:

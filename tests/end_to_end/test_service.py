@@ -182,7 +182,9 @@ def command(process):
 
 
 def test_up_says_where_everything_is_and_takes_the_first_snapshots_at_once(running):
-    for expected in (running.address, "Postgres", str(running.files.logs), "* * * * *", "Ctrl-C"):
+    report = f"{running.files.report.as_uri()}   is there after the first snapshots"
+    logs = str(running.files.logs)
+    for expected in (running.address, report, "Postgres", logs, "* * * * *", "Ctrl-C"):
         assert expected in running.out
     assert Webserver(running.address).answers()
     wait_until(lambda: running.snapshots() >= TARGETS_OF_DEMO, "the first snapshots")

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from pipelines.orchestration import after_snapshots
-from pipelines.orchestration.after_snapshots import JOB, REPORT_FILE
+from pipelines.orchestration.after_snapshots import JOB
+from pipelines.paths import REPORT_FILE
 from pipelines.sandbox.world import World
 from pipelines.warehouse.concentration import lock_of
 
