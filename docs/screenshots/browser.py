@@ -74,14 +74,7 @@ class Browser:
         pages = requests.get(f"http://127.0.0.1:{port}/json", timeout=PATIENCE).json()
         [page] = [page for page in pages if page["type"] == "page"]
         self._socket = connect(page["webSocketDebuggerUrl"], max_size=None)
-        width, height = self._size
-        self._call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        self.resize(*self._size)
         self._call("Emulation.setTimezoneOverride", timezoneId="UTC")
         return self
 
@@ -95,6 +88,16 @@ class Browser:
         self._process.terminate()
         self._process.wait()
         shutil.rmtree(self._profile, ignore_errors=True)
+
+    def resize(self, width: int, height: int) -> None:
+        """For the pages that are opened from now on."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
 
     def open(self, url: str, *texts: str) -> None:
         """Go to `url` and wait until the page shows all of `texts` and is still."""

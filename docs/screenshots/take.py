@@ -31,6 +31,7 @@ import requests
 from browser import Browser, wait_until
 
 from pipelines.demo import TARGETS
+from pipelines.orchestration.after_snapshots import JOB as AFTER
 from pipelines.orchestration.build import build_definitions
 from pipelines.orchestration.schedules import job_name, partition_range, run_config
 from pipelines.paths import ROOT
@@ -45,12 +46,16 @@ from pipelines.warehouse.migrate import migrate
 
 HERE = Path(__file__).parent
 SIZE = (1360, 860)
+SIZE_OF_LINEAGE = (1360, 1240)
+"""Dagster fits its graph to the window's width alone."""
+
 NAVIGATION = 240
 """Width of Dagster's menu on the left, which most pictures leave out."""
 
 PORT = 4750
 URL = f"http://127.0.0.1:{PORT}"
 ROUNDS, TICKS_A_ROUND = 6, 4
+CHECK = "view=checks&checkDetail=every_target_published"
 REFUSED = "aQAhFnOFnuH8aBwOzrFW"
 FORBIDDEN = Answer(403, {}, b'{"status":"error","message":"No permission to list asset holders"}')
 MISTAKES = {"token_id: 1": "tokenid: 1", "SM3S4Z4": "SM3S4Z5", "asset_id: aZtr": "asset_id: Ztr"}
@@ -157,7 +162,7 @@ def _dagster(home: Path) -> Iterator[None]:
 
 
 def _photograph(browser: Browser, released: Event) -> None:
-    failed = wait_until("a failed Catenis run", lambda: _run("catenis", "FAILURE"), 130)
+    failed = wait_until("a failed Catenis run", lambda: _run("catenis_snapshots", "FAILURE"), 130)
     print("a Catenis run has failed")
     asset = f"{URL}/assets/catenis_asset_holders"
     browser.open(f"{asset}?view=overview", "Loyalty points", "device_id")
@@ -167,7 +172,7 @@ def _photograph(browser: Browser, released: Event) -> None:
     browser.picture(HERE / "partitions.png", left=NAVIGATION, height=640)
     browser.open(f"{asset}?view=partitions&partition={quote(f'catenis:{REFUSED}', '')}", "Observed")
     browser.picture(HERE / "failed-target.png", left=NAVIGATION, height=700)
-    browser.open(f"{asset}?view=checks", "Fuel vouchers", "Plots")
+    browser.open(f"{asset}?{CHECK}", "Fuel vouchers", "Plots")
     browser.picture(HERE / "check-failed.png", left=NAVIGATION)
     browser.open(f"{URL}/runs/{failed}", "RUN_FAILURE")
     browser.replace(str(ROOT), "/srv/holdfast")
@@ -176,8 +181,8 @@ def _photograph(browser: Browser, released: Event) -> None:
     asset = f"{URL}/assets/altura_item_holders"
     browser.open(f"{asset}?view=events", "Season pass")
     browser.picture(HERE / "metadata.png", left=NAVIGATION)
-    wait_until("an Altura run", lambda: _run("altura", "SUCCESS"), 130)
-    browser.open(f"{asset}?view=checks", "All 3 targets are published")
+    wait_until("an Altura run", lambda: _run("altura_snapshots", "SUCCESS"), 130)
+    browser.open(f"{asset}?{CHECK}", "All 3 targets are published")
     browser.picture(HERE / "check.png", left=NAVIGATION)
     browser.click("[Show Markdown]")
     browser.wait_for("Copy")
@@ -191,13 +196,16 @@ def _photograph(browser: Browser, released: Event) -> None:
     browser.wait_for("Skip reason")
     browser.picture(HERE / "skipped-tick.png", height=620)
     released.set()
-    wait_until("Hiro's run to end", lambda: _run("hiro", "STARTED") is None)
+    wait_until("Hiro's run to end", lambda: _run("hiro_snapshots", "STARTED") is None)
     browser.open(schedule, "Next tick", "Tick history")
     browser.picture(HERE / "schedule.png", left=NAVIGATION)
     browser.open(f"{URL}/automation", "hiro_schedule")
     browser.picture(HERE / "schedules.png", height=400)
+    wait_until("the report", lambda: _run(AFTER, "SUCCESS"), 130)
+    browser.resize(*SIZE_OF_LINEAGE)
     browser.open(f"{URL}/asset-groups", "freshness")
-    browser.picture(HERE / "lineage.png")
+    browser.picture(HERE / "lineage.png", left=NAVIGATION)
+    browser.resize(*SIZE)
     browser.open(f"{URL}/overview/activity/timeline", "hiro_snapshots")
     browser.click("1hr")
     browser.wait_for("hiro_snapshots")
@@ -232,9 +240,9 @@ def _ask(query: str) -> dict[str, Any]:
     return dict(answer.json()["data"])
 
 
-def _run(provider: str, status: str) -> str | None:
-    """The newest run of a provider's job that has that status."""
-    chosen = f'{{pipelineName: "{provider}_snapshots", statuses: [{status}]}}'
+def _run(job: str, status: str) -> str | None:
+    """The newest run of the job that has that status."""
+    chosen = f'{{pipelineName: "{job}", statuses: [{status}]}}'
     asked = (
         f"{{ runsOrError(filter: {chosen}, limit: 1) {{ ... on Runs {{ results {{ id }} }} }} }}"
     )
