@@ -1,7 +1,7 @@
 """How the marts are planned over many holders: what they read of the tables."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -58,22 +58,53 @@ GENERATED = """
 
 
 @pytest.fixture(scope="module")
-def explain(
-    create_database: Callable[..., str], migrated_template: str
-) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
-    """explain(query) → the nodes of its plan, run."""
+def filled(create_database: Callable[..., str], migrated_template: str) -> Iterator[Warehouse]:
     with Warehouse(create_database(template=migrated_template)) as warehouse:
         with warehouse.transaction() as connection:
             for statement in GENERATED.rstrip().removesuffix(";").split(";"):
                 connection.execute(sa.text(statement), {"many": MANY})
+        yield warehouse
 
-        def run(query: str) -> list[dict[str, Any]]:
-            with warehouse.transaction() as connection:
-                statement = f"explain (analyze, timing off, format json) {query}"
-                [plan] = connection.scalar(sa.text(statement))
-            return list(nodes(plan["Plan"]))
 
-        yield run
+@pytest.fixture
+def explain(filled: Warehouse) -> Callable[[str], list[dict[str, Any]]]:
+    """explain(query) → the nodes of its plan, run."""
+
+    def run(query: str) -> list[dict[str, Any]]:
+        with filled.transaction() as connection:
+            statement = f"explain (analyze, timing off, format json) {query}"
+            [plan] = connection.scalar(sa.text(statement))
+        return list(nodes(plan["Plan"]))
+
+    return run
+
+
+class Asked(NamedTuple):
+    """The rows of an answer, and those that were read of tables of holders for it."""
+
+    rows: int
+    read: int
+
+
+@pytest.fixture
+def ask(filled: Warehouse) -> Callable[[str], Asked]:
+    """ask(query) → what it gave and read, counted by Postgres: also inside of functions that are
+    planned by themselves, which a plan does not show."""
+
+    def run(query: str) -> Asked:
+        with filled.transaction() as connection:
+            before = connection.scalar(sa.text(READ))
+            rows = connection.execute(sa.text(query)).all()
+            return Asked(len(rows), connection.scalar(sa.text(READ)) - before)
+
+    return run
+
+
+READ = """
+    select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))
+    from pg_stat_xact_user_tables
+    where relname like '%\\_holders\\_%'
+"""
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -113,14 +144,9 @@ def test_the_top_holders_are_read_from_an_index_and_nothing_else_is(explain, arg
     assert rows_read(plan) < 500
 
 
-def test_the_history_of_a_holder_is_found_by_its_key(explain):
+def test_the_history_of_a_holder_is_found_by_its_key(ask):
     holder = "0x" + "0" * 36 + "0abc"
-    plan = explain(f"select * from mart.holder_history('{holder}')")
-    assert "Function Scan" not in {node["Node Type"] for node in plan}
-    found = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
-    assert ways(plan, "holders_current") | ways(plan, "holders_history") <= found
-    assert rows_read(plan) < 500
-    assert plan[0]["Actual Rows"] == 4
+    assert ask(f"select * from mart.holder_history('{holder}')") == Asked(rows=4, read=4)
 
 
 @pytest.mark.parametrize("mart", ["targets_as_of", "positions_as_of", "holders_as_of"])
@@ -132,11 +158,9 @@ def test_a_literal_moment_is_planned_as_one_with_the_query_around_it(explain, ma
     assert rows_of(plan, "catenis_asset_holders") < 100
 
 
-def test_a_change_between_two_moments_costs_what_changed(explain):
-    day = "'2026-01-15', '2026-01-16', 'altura:0xc/1'"
-    plan = explain(f"select * from mart.changes_between({day})")
-    assert "Function Scan" not in {node["Node Type"] for node in plan}
-    assert rows_read(plan) < MANY / 5
+def test_a_change_between_two_moments_costs_what_changed(ask):
+    asked = ask("select * from mart.changes_between('2026-01-15', '2026-01-16', 'altura:0xc/1')")
+    assert 0 < 2 * asked.rows <= asked.read < MANY / 5
 
 
 @pytest.mark.parametrize("mart", ["positions_now", "holders_now", "stints"])
