@@ -116,6 +116,11 @@ def _now() -> list[Question]:
 
 
 def _as_of() -> list[Question]:
+    counted: dict[str, LiteralString] = {
+        "oldest": "select rows, quantity from mart.targets_as_of(%(oldest)s, %(target)s)",
+        "middle": "select rows, quantity from mart.targets_as_of(%(middle)s, %(target)s)",
+        "newest": "select rows, quantity from mart.targets_as_of(%(newest)s, %(target)s)",
+    }
     mart: dict[str, LiteralString] = {
         "oldest": "select count(*), sum(quantity) from mart.holders_as_of(%(oldest)s, %(target)s)",
         "middle": "select count(*), sum(quantity) from mart.holders_as_of(%(middle)s, %(target)s)",
@@ -140,6 +145,7 @@ def _as_of() -> list[Question]:
             (statements[moment], truth[moment]),
         )
         for name, statements in (
+            ("targets_as_of.rows, quantity", counted),
             ("mart.holders_as_of", mart),
             ("altura_item_holders_as_of", dataset),
         )
