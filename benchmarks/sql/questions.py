@@ -107,7 +107,7 @@ def _now() -> list[Question]:
                 """
                 select address, balance, held_since
                 from altura_item_holders_current
-                order by balance desc
+                order by balance desc, address
                 limit 100
                 """,
             ),
