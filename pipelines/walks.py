@@ -43,7 +43,7 @@ class Progress:
         )
 
 
-AHEAD = 4
+AHEAD = 8
 """Pages for each connection that may wait for their turn: while a block of rows is copied, the
 connections go on."""
 

@@ -1,18 +1,19 @@
 r"""Rows as the text that `COPY … FROM STDIN` reads, each with its key's hash.
 
 A line for each row, cells between tabs, `\N` for null. A page is put together by joins over whole
-columns. A column is looked at as one text: only where that holds what means something to COPY, or
-what Postgres can't hold, is each of its cells looked at, which takes ten times as long.
+columns. A column is looked at as one text: only where that holds what means something to COPY
+beside backslashes, or what Postgres can't hold, is each of its cells looked at, which takes ten
+times as long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pipelines.providers.provider import Dataset, Row
-from pipelines.warehouse.text import LONGEST_ATTRIBUTE, cut, escape, key_hashes
+from pipelines.warehouse.text import LONGEST_ATTRIBUTE, cut, escape, key_hashes, may_look_escaped
 
 _NULL = r"\N"
-_MEANINGFUL = "\t\n\r\\\0"
+_BREAKING = "\t\r\0"
 _AS_LITERALS = str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r", "\\": r"\\"})
 
 
@@ -77,9 +78,10 @@ def _numbers(column: Sequence[Any]) -> _Column:
 def _texts(column: Sequence[Any], *, may_be_cut: bool) -> _Column:
     known = column if None not in column else [text for text in column if text is not None]
     fits = not may_be_cut or max(map(len, known), default=0) <= LONGEST_ATTRIBUTE
-    if fits and _stand_for_themselves("".join(known)):
-        cells = column if known is column else [_NULL if text is None else text for text in column]
-        return _Column(column, cells, 0)
+    lines = "\n".join(known)
+    if fits and _are_held(lines, len(known)):
+        read = lines.replace("\\", r"\\").split("\n") if "\\" in lines else known
+        return _Column(column, read if known is column else _between_nulls(read, column), 0)
     escaped = [text if text is None or text.isalnum() else escape(text) for text in column]
     stored = escaped if fits else [None if text is None else cut(text) for text in escaped]
     cells = [
@@ -90,7 +92,18 @@ def _texts(column: Sequence[Any], *, may_be_cut: bool) -> _Column:
     return _Column(stored, cells, shortened)
 
 
-def _stand_for_themselves(text: str) -> bool:
-    if any(meaningful in text for meaningful in _MEANINGFUL):
+def _are_held(lines: str, count: int) -> bool:
+    """Whether Postgres can hold each of `count` lines as it is, and COPY reads it where backslashes
+    are doubled. False where in doubt."""
+    if any(breaking in lines for breaking in _BREAKING) or lines.count("\n") >= max(count, 1):
         return False
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+    try:
+        lines.encode()
+    except UnicodeEncodeError:
+        return False
+    return not may_look_escaped(lines)
+
+
+def _between_nulls(read: Iterable[str], column: Sequence[str | None]) -> list[str]:
+    following = iter(read)
+    return [_NULL if text is None else next(following) for text in column]

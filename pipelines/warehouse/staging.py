@@ -21,7 +21,7 @@ _NO_WAIT = "set local synchronous_commit to off"
 """A commit need not reach the disk: what is in a temp table dies with the session anyway. Waiting
 for it took half of the time of a walk whose pages come at once."""
 
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 1024 * 1024
 """What is gathered before it is copied. Large enough that the statements around it do not count,
 small enough that the pages which are fetched meanwhile do not stand still for long."""
 

@@ -27,6 +27,11 @@ def escape(text: str) -> str:
     return _TO_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def may_look_escaped(text: str) -> bool:
+    """Whether there may be a backslash in it that `escape` would escape: a quick look."""
+    return "\\" in text and (r"\u0" in text or r"\ud" in text)
+
+
 def unescape(text: str) -> str:
     """The text that `escape` was given."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)

@@ -113,6 +113,7 @@ def test_any_row_is_stored_as_documented(connection: sa.Connection, rows: list[R
 @example(rows=[("\\", 1, None, "a", "b")])
 @example(rows=[("a", 1, "\\N", None, "b")])
 @example(rows=[("a", 1, "x\ty", None, "b"), ("b", 1, None, None, None)])
+@example(rows=[("a", 1, "x\\y", "\\u{e9}", "\\"), ("b", 1, None, "x\ny", None)])
 def test_a_page_reads_as_if_each_of_its_cells_had_been_written_alone(rows: list[Row]) -> None:
     text, cut_attributes = CopyText(ALTURA.dataset).of(rows, 0)
     lines = [line_by_itself(row) for row in rows]
