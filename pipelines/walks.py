@@ -43,8 +43,8 @@ class Progress:
         )
 
 
-AHEAD = 8
-"""Pages for each connection that may wait for their turn: while a block of rows is copied, the
+AHEAD = 32
+"""Pages beside those under way that may wait for their turn: while a block of rows is copied, the
 connections go on."""
 
 OnProgress = Callable[[Progress], None]
@@ -269,7 +269,7 @@ class Walks:
         pages: Generator[Fetched, None, None]
         if self._chain:
             first, self._page_zero = self._page_zero, None
-            pages = chained(self._fetch, self._page_size, ahead, AHEAD * window, first=first)
+            pages = chained(self._fetch, self._page_size, ahead, AHEAD + window, first=first)
         elif rows := self._rows_to_confirm(previous):
             pages = backward(self._fetch, self._page_size, rows, ahead, window)
         else:
