@@ -6,10 +6,11 @@ is kept in `walk_failure`.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 import sqlalchemy as sa
 
@@ -144,17 +145,29 @@ def take_snapshots(
             for target in targets
         }
         try:
-            pending = set(futures)
-            while pending:
-                done, pending = wait(pending, timeout=HEARTBEAT, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield _outcome(futures[future], future)
-                if not done:
-                    heartbeat()
+            for future in _as_they_end(futures, heartbeat):
+                yield _outcome(futures[future], future)
         except BaseException:
             client.cancel()
             threads.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _as_they_end(
+    futures: Collection[Future[Taken]], heartbeat: Callable[[], None]
+) -> Iterator[Future[Taken]]:
+    """Each by a queue: waiting for any of a thousand looks at all of them each time."""
+    ended: SimpleQueue[Future[Taken]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    left = len(futures)
+    while left:
+        try:
+            yield ended.get(timeout=HEARTBEAT)
+        except Empty:
+            heartbeat()
+        else:
+            left -= 1
 
 
 def _outcome(target: Target, future: Future[Taken]) -> Taken | Failed:
