@@ -82,7 +82,7 @@ def catenis(number: int, state: dict[str, Any]) -> tuple[str, list[tuple[Any, ..
 
 
 @pytest.mark.parametrize("rows_of", [altura, hiro, catenis])
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=states)
 @example(BACK_AS_IT_WAS)
 @example(CHANGED_BACK)
