@@ -1,5 +1,6 @@
--- Reads only versions that began or ended between the two snapshots. Planned once a session: planning
--- takes longer than reading what a day has changed, and the plan is the same for any two moments.
+-- Reads only versions that began or ended between the two snapshots. Planned once a session (before
+-- Postgres 18: at each call): planning takes longer than reading what a day has changed, and the plan
+-- is the same for any two moments.
 create or replace function mart.changes_between(
     earlier timestamptz,
     later timestamptz,

@@ -1,5 +1,6 @@
 -- The key of a row is computed as it was on the way in, so that its index finds it. Planned once a
--- session: planning takes ten times as long as reading the few versions of one holder.
+-- session (before Postgres 18: at each call): planning takes ten times as long as reading the few
+-- versions of one holder.
 create or replace function mart.holder_history(only_holder text)
 returns table (
     provider text,

@@ -80,7 +80,7 @@ def explain(filled: Warehouse) -> Callable[[str], list[dict[str, Any]]]:
 
 
 class Asked(NamedTuple):
-    """The rows of an answer, and those that were read of tables of holders for it."""
+    """The rows of an answer, and those that were read of current and history for it."""
 
     rows: int
     read: int
@@ -103,7 +103,7 @@ def ask(filled: Warehouse) -> Callable[[str], Asked]:
 READ = """
     select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))
     from pg_stat_xact_user_tables
-    where relname like '%\\_holders\\_%'
+    where relname like any (array['%\\_current', '%\\_history'])
 """
 
 
