@@ -17,7 +17,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test trial faults bench bench-quick bench-sql lint format constraints docs clean
+.PHONY: help install demo up down test test-poolers trial faults bench bench-quick bench-sql lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -53,6 +53,9 @@ down: ## stop what make up runs, also the demo's, and both Postgres servers
 
 test: $(INSTALLED) ## the whole test suite, on a Postgres of its own (or on DATABASE_URL)
 	@$(BIN)/python -m pytest
+
+test-poolers: $(INSTALLED) ## the tests behind a real pgbouncer (apt-get install pgbouncer)
+	@$(BIN)/python -m pytest -m poolers tests/poolers
 
 trial: $(INSTALLED) ## the proofs in worlds that change under them; WALKS=500 for a quick one
 	@$(BIN)/python -m pipelines.trials $(if $(WALKS),--walks $(WALKS))

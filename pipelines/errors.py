@@ -7,7 +7,8 @@ happened, to which provider, target and page, and what to do.
     HoldfastError
     ├── ConfigurationError          the environment, targets.yaml or the machine is not as needed
     │   ├── EmbeddedPostgresError   the project's own Postgres can't be found, started or stopped
-    │   └── SchemaNotReady          the database has not been migrated to this version
+    │   ├── SchemaNotReady          the database has not been migrated to this version
+    │   └── SessionNotKept          a pooler answers each transaction from another session
     ├── ProviderError               a provider's answer, or its absence
     │   ├── Unreachable        (t)  timeout, connection refused or lost
     │   ├── RateLimited        (t)  429
@@ -71,6 +72,10 @@ class EmbeddedPostgresError(ConfigurationError):
 
 class SchemaNotReady(ConfigurationError):
     """The database has not been migrated to the version that this code needs."""
+
+
+class SessionNotKept(ConfigurationError):
+    """A transaction ran in another session of Postgres than the one that holds the walk's rows."""
 
 
 class ProviderError(HoldfastError):

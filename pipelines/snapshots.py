@@ -31,7 +31,7 @@ from pipelines.warehouse.registry import (
     record_failure,
     register_target,
 )
-from pipelines.warehouse.staging import Staging, same_rows
+from pipelines.warehouse.staging import StagingArea
 
 __all__ = ["Failed", "Progress", "Taken", "take_snapshot", "take_snapshots"]
 
@@ -210,11 +210,13 @@ class _Desk:
         may_rest: bool,
     ) -> None:
         self._last = last
-        self.stagings = (Staging(connection, dataset, 0), Staging(connection, dataset, 1))
+        self._area = StagingArea(connection, dataset)
+        self.stagings = self._area.collects
         self.listing: PublishedListing | None = None
         if may_rest and last and last.top_place is not None:
-            settle = self.stagings[0].settle
-            self.listing = PublishedListing(connection, dataset, target_id, last.rows, settle)
+            self.listing = PublishedListing(
+                connection, dataset, target_id, last.rows, self._area.settle
+            )
         self.published = _as_collect(last) if last else None
         self._connection = connection
         self._dataset = dataset
@@ -222,8 +224,7 @@ class _Desk:
 
     def close(self) -> None:
         """Has to be called before the connection goes back."""
-        for staging in self.stagings:
-            staging.close()
+        self._area.close()
 
     def publish(
         self, run: Run, proven: Proven, accepted: Accepted, guard: Guard
@@ -242,7 +243,7 @@ class _Desk:
         )
 
     def same(self) -> bool:
-        return same_rows(self._connection, *self.stagings)
+        return self._area.same()
 
     def same_as_published(self, place: int) -> bool:
         return same_as_current(

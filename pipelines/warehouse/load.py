@@ -27,6 +27,7 @@ from pipelines.warehouse.registry import (
     return_from_retirement,
 )
 from pipelines.warehouse.schema import KINDS, DatasetTables, dataset_tables, snapshot
+from pipelines.warehouse.session import same_session
 from pipelines.warehouse.staging import Staging
 
 LOCK_PATIENCE = 30.0
@@ -73,7 +74,7 @@ def same_as_current(
 ) -> bool:
     """Whether a finished collect is exactly what is published, attributes included."""
     difference = whole_difference(dataset, target_id, staging.table, merge=False)
-    with connection.begin():
+    with same_session(connection):
         return not connection.scalar(sa.select(sa.exists(difference)))
 
 
@@ -97,9 +98,10 @@ def publish(
     one, and `removed` tells what left. Returns the snapshot and False; or what the same run has
     published before and True. Raises Superseded for a walk that overlaps one published meanwhile,
     Contradicted where `removed` and staging do not fit what is published, HeldBack where a guard
-    holds the set, TargetBusy when another process does not let go of the target.
+    holds the set, TargetBusy when another process does not let go of the target, SessionNotKept
+    where a pooler answers from a session that does not hold the walk.
     """
-    with connection.begin():
+    with same_session(connection):
         _lock(connection, target_id)
         if repeated := find_published(connection, target_id, run.key):
             return repeated, True

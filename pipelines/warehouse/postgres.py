@@ -1,17 +1,11 @@
-"""Connecting to the warehouse, and its clock.
-
-The connection options make a dead worker's lock free within seconds: the server's keepalives notice
-a machine that is gone, `client_connection_check_interval` a process that was killed, and the
-idle-in-transaction timeout one that hangs. Without them the lock is held until the statement ends,
-or for two hours. The client's own keepalives notice a server that is gone.
-"""
+"""Connecting to the warehouse, and its clock. What a session is set to is in session.py."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
@@ -24,15 +18,8 @@ from pipelines.errors import (
     WarehouseRefused,
     WarehouseUnreachable,
 )
+from pipelines.warehouse.session import begin_session
 
-_SESSION = {
-    "timezone": "UTC",
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3",
-    "client_connection_check_interval": "1s",
-    "idle_in_transaction_session_timeout": "60s",
-}
 _KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -40,6 +27,8 @@ _KEEPALIVES = {
     "keepalives_count": 3,
     "connect_timeout": 10,
 }
+"""The client's own, which notice a server that is gone."""
+
 OLDEST_VERSION = 15
 
 _GONE = ("08", "57P")
@@ -95,23 +84,40 @@ class Warehouse:
 
     def __init__(self, url: str, *, connections: int = 5) -> None:
         self.url = parse_url(url)
-        settings = [f"-c {name}={value}" for name, value in _SESSION.items()]
-        given = self.url.query.get("options", "")
-        options = " ".join([*settings, *([given] if isinstance(given, str) else given)])
         self._engine = sa.create_engine(
             self.url,
             pool_size=connections,
             max_overflow=connections,
             pool_pre_ping=True,
             connect_args={
-                "options": options,
                 "fallback_application_name": "holdfast",
+                # The next transaction may be in a session that has not prepared a statement.
+                "prepare_threshold": None,
                 **_KEEPALIVES,
             },
             # Deciding under the target's lock takes a look at what is committed by then.
             isolation_level="READ COMMITTED",
             hide_parameters=True,
         )
+        sa.event.listen(self._engine, "do_connect", self._connect)
+
+    def _connect(
+        self,
+        dialect: sa.Dialect,
+        record: sa.pool.ConnectionPoolEntry,
+        arguments: tuple[Any, ...],
+        parameters: dict[str, Any],
+    ) -> psycopg.Connection[Any]:
+        """A new connection, whose session is set up before anything else reads from it."""
+        given = self.url.query.get("options", "")
+        options = given if isinstance(given, str) else " ".join(given)
+        driver: psycopg.Connection[Any] = dialect.loaded_dbapi.connect(*arguments, **parameters)
+        try:
+            begin_session(driver, record.info, given=options, place=self.place)
+        except BaseException:
+            driver.close()
+            raise
+        return driver
 
     def close(self) -> None:
         self._engine.dispose()

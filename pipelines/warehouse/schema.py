@@ -110,11 +110,10 @@ KINDS = ("entered", "exited", "increased", "decreased", "reacquired", "profile")
 
 @dataclass(frozen=True)
 class DatasetTables:
-    """The tables of one dataset, and the two session temp tables that walks are staged in."""
+    """The tables of one dataset."""
 
     current: sa.Table
     history: sa.Table
-    staging: tuple[sa.Table, sa.Table]
 
 
 @cache
@@ -127,7 +126,7 @@ def dataset_tables(dataset: Dataset) -> DatasetTables:
         return [
             sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
             sa.Column("key_hash", UUID, primary_key=True),
-            *_columns(dataset),
+            *value_columns(dataset),
             _time("held_since"),
         ]
 
@@ -141,30 +140,22 @@ def dataset_tables(dataset: Dataset) -> DatasetTables:
             _time("valid_from", primary_key=True),
             _time("valid_to"),
         ),
-        staging=(_staging(dataset, 0), _staging(dataset, 1)),
     )
 
 
-def analyze(connection: sa.Connection, table: sa.Table) -> None:
-    """Let the planner know what is in a temp table; autovacuum can't see those."""
-    connection.connection.cursor().execute(sql.SQL("analyze {}").format(sql.Identifier(table.name)))
+def analyze(connection: sa.Connection, table: sa.Table, *columns: str) -> None:
+    """Let the planner know what is in a temp table, or in some of its columns; autovacuum can't see
+    those."""
+    statement = sql.SQL("analyze {}").format(sql.Identifier(table.name))
+    if columns:
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        statement = sql.SQL("{} ({})").format(statement, names)
+    connection.connection.cursor().execute(statement)
 
 
-def _staging(dataset: Dataset, number: int) -> sa.Table:
-    """A walk's rows; `position` counts them from 0 as they came."""
-    position = [sa.Column("position", sa.BigInteger)] if dataset.ordered else []
-    return sa.Table(
-        f"staging_{number}_{dataset.name}",
-        sa.MetaData(),
-        sa.Column("key_hash", UUID),
-        *position,
-        *_columns(dataset),
-        prefixes=["temporary"],
-        postgresql_on_commit="preserve rows",
-    )
+def value_columns(dataset: Dataset) -> list[sa.Column[Any]]:
+    """The columns that the provider gives, keys and values."""
 
-
-def _columns(dataset: Dataset) -> list[sa.Column[Any]]:
     def column(of: Column) -> sa.Column[Any]:
         return sa.Column(of.name, _TYPES[of.type])
 

@@ -1,5 +1,6 @@
 """Worlds that change while they are read: what is published is one true state, or nothing is."""
 
+import re
 import threading
 from itertools import pairwise
 
@@ -193,3 +194,25 @@ def test_the_moment_of_two_equal_walks_is_the_first_page_of_the_second(
     assert len(found) == 250
     [left_at] = changed
     assert snapshot.snapshot_at < left_at < snapshot.snapshot_until
+
+
+def test_a_walk_that_is_torn_while_its_rows_are_copied_is_followed_by_another(
+    pipeline, sandbox, world: World
+):
+    """Rows so long that each page is a block of its own. Seen at 4,800 to 20,000 rows of usual
+    length: the next walk began while a block of the torn one was still being copied."""
+    key = "altura:0x" + "ab" * 20 + "/1"
+    rows = [(f"0x{number:040x}", 1, "n" * 4000, "p" * 4000, "u" * 4000) for number in range(600)]
+    world.set_rows(key, rows)
+    pipeline.take(key)
+    left = []
+
+    def leave(exchange, answer):
+        if len(left) < 3 and re.search(r"page=[3-9]", exchange.target):
+            left.append(rows.pop())
+            world.set_rows(key, rows)
+
+    sandbox.after_response = leave
+    snapshot = pipeline.take(key)
+    assert (snapshot.rows, snapshot.exited) == (597, 3)
+    assert snapshot.walks > 2

@@ -1,7 +1,9 @@
 """Connections: what they promise whatever the server's settings, and what their errors say."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -11,7 +13,9 @@ from pipelines.errors import (
     WarehouseRefused,
     WarehouseUnreachable,
 )
+from pipelines.snapshots import take_snapshot
 from pipelines.warehouse.postgres import DatabaseClock, Warehouse, parse_url
+from pipelines.warehouse.registry import Run, last_published
 
 CANARY = "c4nary"
 
@@ -59,6 +63,60 @@ def test_options_in_the_url_are_kept_beside_ours(database_url):
             for name in ("search_path", "timezone", "tcp_keepalives_idle", "application_name")
         ]
     assert shown == ["elsewhere", "UTC", "5", "holdfast"]
+
+
+def test_patience_that_the_url_asks_for_is_kept(database_url):
+    option = {"options": "-c idle_in_transaction_session_timeout=90s"}
+    url = sa.make_url(database_url).update_query_dict(option)
+    with (
+        Warehouse(url.render_as_string(hide_password=False)) as warehouse,
+        warehouse.transaction() as connection,
+    ):
+        shown = connection.scalar(sa.text("show idle_in_transaction_session_timeout"))
+    assert shown == "90s"
+
+
+ODD_DEFAULTS = {
+    "client_encoding": "SQL_ASCII",
+    "datestyle": "SQL, DMY",
+    "intervalstyle": "iso_8601",
+    "timezone": "Asia/Kathmandu",
+    "bytea_output": "escape",
+    "standard_conforming_strings": "off",
+}
+
+
+@pytest.mark.parametrize("name", ODD_DEFAULTS)
+def test_what_a_database_sets_for_its_sessions_changes_no_value(pipeline, world, name):
+    key = world.add_altura_item(3)
+    [[database]] = pipeline.sql("select current_database()")
+    pipeline.sql(f"alter database \"{database}\" set {name} = '{ODD_DEFAULTS[name]}'")
+    with pipeline.runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
+        with connection.begin():
+            assert connection.scalar(sa.text(f"show {name}")) != ODD_DEFAULTS[name]
+        run = Run("a run")
+        target = pipeline.target(key)
+        snapshot = take_snapshot(target, pipeline.client("altura"), warehouse, run).snapshot
+        with connection.begin():
+            assert last_published(connection, snapshot.target_id) == snapshot
+    assert snapshot.published_at.utcoffset() == timedelta(0)
+
+
+def test_a_database_that_is_not_utf8_is_refused_in_words(postgres_server):
+    url = sa.make_url(postgres_server)
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    name = f"holdfast_latin_{os.getpid()}"
+    with psycopg.connect(plain, autocommit=True) as connection:
+        made = "create database {} encoding 'LATIN1' locale 'C' template template0"
+        connection.execute(made.format(name))
+        try:
+            latin = url.set(database=name).render_as_string(hide_password=False)
+            with Warehouse(latin) as warehouse, pytest.raises(ConfigurationError) as refused:
+                warehouse.connect().__enter__()
+        finally:
+            connection.execute(f"drop database {name} with (force)")
+    assert f"{name} is encoded in LATIN1" in str(refused.value)
+    assert "encoding 'UTF8'" in str(refused.value)
 
 
 def test_a_row_that_copy_refuses_is_not_repeated_in_the_error(database_url):

@@ -1,6 +1,7 @@
 """What is written to staging is what Postgres holds, however hostile its texts are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 
 import psycopg
@@ -8,16 +9,17 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.schema import DropTable
 
-from pipelines.errors import TornWalk
+from pipelines.errors import SessionNotKept, TornWalk
 from pipelines.providers.altura import ALTURA
 from pipelines.providers.catenis import CATENIS
 from pipelines.providers.hiro import HIRO
 from pipelines.providers.provider import Dataset, Row
-from pipelines.warehouse import staging as module
 from pipelines.warehouse.copy_text import CopyText
 from pipelines.warehouse.postgres import Warehouse
-from pipelines.warehouse.staging import Staging, same_rows
+from pipelines.warehouse.session import TABLE_PREFIX
+from pipelines.warehouse.staging import BLOCK_BYTES, Staging, StagingArea
 from pipelines.warehouse.text import LONGEST_ATTRIBUTE, cut, escape, key_hash
 
 TX_ID = "0x" + "7e" * 32
@@ -49,15 +51,27 @@ def connection(database_url: str) -> Iterator[sa.Connection]:
         yield connection
 
 
-def stage(
-    connection: sa.Connection, dataset: Dataset, *pages: list[Row], place: int = 0
-) -> Staging:
-    staging = Staging(connection, dataset, place)
+Area = Callable[..., StagingArea]
+
+
+@pytest.fixture
+def area(connection: sa.Connection) -> Iterator[Area]:
+    """Makes staging areas on the connection, and closes them."""
+    with ExitStack() as stack:
+
+        def make(dataset: Dataset, block_bytes: int = BLOCK_BYTES) -> StagingArea:
+            made = StagingArea(connection, dataset, block_bytes=block_bytes)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+def collect(staging: Staging, *pages: list[Row]) -> Staging:
     staging.clear()
     for page in pages:
         staging.write(page)
     staging.finish(sum(map(len, pages)))
-    staging.close()
     return staging
 
 
@@ -98,8 +112,10 @@ TEXTS = st.lists(
         unique_by=lambda row: row[0],
     )
 )
-def test_any_row_is_stored_as_documented(connection: sa.Connection, rows: list[Row]) -> None:
-    staging = stage(connection, CATENIS.dataset, rows)
+def test_any_row_is_stored_as_documented(
+    connection: sa.Connection, area: Area, rows: list[Row]
+) -> None:
+    staging = collect(area(CATENIS.dataset).collects[0], rows)
     expected = [as_documented(CATENIS.dataset, row) for row in rows]
     assert sorted(map(tuple, stored(connection, staging))) == sorted(expected)
     assert staging.cut_attributes == sum(
@@ -131,26 +147,29 @@ def line_by_itself(row: Row) -> tuple[str, int]:
     return "\t".join(told) + "\n", shortened
 
 
-def test_a_value_that_is_null_comes_back_as_null(connection: sa.Connection) -> None:
-    staging = stage(connection, CATENIS.dataset, [device(None, "a"), device("\\N", "b")])
+def test_a_value_that_is_null_comes_back_as_null(connection: sa.Connection, area: Area) -> None:
+    [staging, _] = area(CATENIS.dataset).collects
+    collect(staging, [device(None, "a"), device("\\N", "b")])
     assert {row.device_id: row.name for row in stored(connection, staging)} == {
         "a": None,
         "b": "\\N",
     }
 
 
-def test_positions_count_the_rows_of_a_walk_through_all_pages(connection: sa.Connection) -> None:
+def test_positions_count_the_rows_of_a_walk_through_all_pages(
+    connection: sa.Connection, area: Area
+) -> None:
     pages = [[token(0), token(1)], [], [token(2, value_repr="\t")], [token(3)]]
-    staging = stage(connection, HIRO.dataset, *pages)
+    staging = collect(area(HIRO.dataset).collects[0], *pages)
     assert [(row.position, row.token_id) for row in stored(connection, staging)] == [
         (number, number) for number in range(4)
     ]
 
 
 def test_a_new_walk_begins_at_position_0_without_rows_of_the_last_one(
-    connection: sa.Connection,
+    connection: sa.Connection, area: Area
 ) -> None:
-    staging = stage(connection, HIRO.dataset, [token(0), token(1)])
+    staging = collect(area(HIRO.dataset).collects[0], [token(0), token(1)])
     staging.write([token(5)])
     staging.clear()
     staging.write([token(7)])
@@ -159,55 +178,109 @@ def test_a_new_walk_begins_at_position_0_without_rows_of_the_last_one(
 
 
 def test_rows_are_committed_as_they_come_and_no_transaction_stays_open(
-    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+    connection: sa.Connection, area: Area
 ) -> None:
-    monkeypatch.setattr(module, "BLOCK_BYTES", 1000)
-    staging = Staging(connection, HIRO.dataset, 0)
+    own = area(HIRO.dataset, block_bytes=1000)
+    [staging, _] = own.collects
     staging.clear()
     counts = []
     for number in range(20):
         staging.write([token(number)])
-        staging.settle()
+        own.settle()
         assert not connection.in_transaction()
         counts.append(len(stored(connection, staging)))
     assert counts[0] == 0
     assert counts[-1] > 10
     assert all(number + 1 - count < 10 for number, count in enumerate(counts))
     staging.finish(20)
-    staging.close()
     assert len(stored(connection, staging)) == 20
 
 
 def test_what_a_block_came_to_is_told_at_the_next_one_and_not_when_all_is_given_up(
-    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+    connection: sa.Connection, area: Area
 ) -> None:
-    monkeypatch.setattr(module, "BLOCK_BYTES", 1)
-    staging = Staging(connection, HIRO.dataset, 0)
+    own = area(HIRO.dataset, block_bytes=1)
+    [staging, _] = own.collects
     staging.clear()
     staging.write([token(0, block_height=2**63)])
     with pytest.raises(psycopg.errors.NumericValueOutOfRange):
         staging.write([token(1)])
     staging.clear()
     staging.write([token(0, block_height=2**63)])
-    staging.close()
+    own.close()
     assert not connection.in_transaction()
 
 
-def test_a_key_that_stands_twice_is_a_torn_walk(connection: sa.Connection) -> None:
-    with pytest.raises(TornWalk, match="1 of 3 rows were given twice"):
-        stage(connection, HIRO.dataset, [token(0), token(1)], [token(0, tx_id="0x")])
-
-
-def test_two_collects_are_the_same_in_whatever_order_their_rows_came(
-    connection: sa.Connection,
+def test_a_collect_begins_while_a_block_of_the_other_one_is_being_copied(
+    connection: sa.Connection, area: Area
 ) -> None:
+    """A torn walk leaves a block under way; both collects of a target share a connection."""
+    first, second = area(HIRO.dataset).collects
+    page = [token(number) for number in range(20_000)]
+    for one, other in ((first, second), (second, first)) * 3:
+        one.clear()
+        one.write(page)
+        collect(other, page[:3])
+        assert len(stored(connection, other)) == 3
+
+
+def test_no_table_is_left_when_a_target_is_done(connection: sa.Connection, area: Area) -> None:
+    own = area(HIRO.dataset)
+    for staging in own.collects * 2:
+        collect(staging, [token(1)])
+    tables = sa.text("select count(*) from pg_class where relname like :like")
+    with connection.begin():
+        assert connection.scalar(tables, {"like": f"{TABLE_PREFIX}%"}) == 2
+    own.close()
+    with connection.begin():
+        assert connection.scalar(tables, {"like": f"{TABLE_PREFIX}%"}) == 0
+
+
+@pytest.mark.parametrize("step", ["clear", "write", "finish", "same"])
+def test_every_step_notices_a_session_that_is_not_the_walks_own(
+    connection: sa.Connection, area: Area, step: str
+) -> None:
+    own = area(HIRO.dataset, block_bytes=1)
+    first, second = (collect(staging, [token(1)]) for staging in own.collects)
+    with connection.begin():
+        connection.execute(sa.text("select set_config('holdfast.session', 'of another', false)"))
+
+    def write() -> None:
+        first.write([token(2)])
+        own.settle()
+
+    steps = {"clear": second.clear, "write": write, "finish": lambda: first.finish(1)}
+    with pytest.raises(SessionNotKept, match="pooler"):
+        (steps | {"same": own.same})[step]()
+    assert not connection.in_transaction()
+
+
+def test_a_pooler_that_fakes_the_mark_is_noticed_by_the_table_that_is_not_there(
+    connection: sa.Connection, area: Area
+) -> None:
+    [staging, _] = area(HIRO.dataset).collects
+    collect(staging, [token(1)])
+    with connection.begin():
+        connection.execute(DropTable(staging.table))
+    with pytest.raises(SessionNotKept, match="pooler"):
+        staging.finish(1)
+
+
+def test_a_key_that_stands_twice_is_a_torn_walk(area: Area) -> None:
+    [staging, _] = area(HIRO.dataset).collects
+    with pytest.raises(TornWalk, match="1 of 3 rows were given twice"):
+        collect(staging, [token(0), token(1)], [token(0, tx_id="0x")])
+
+
+def test_two_collects_are_the_same_in_whatever_order_their_rows_came(area: Area) -> None:
     for dataset, rows in (
         (CATENIS.dataset, [device("a", "a"), device(None, "b")]),
         (HIRO.dataset, [token(0), token(1)]),
     ):
-        first = stage(connection, dataset, rows)
-        second = stage(connection, dataset, rows[1:], rows[:1], place=1)
-        assert same_rows(connection, first, second)
+        own = area(dataset)
+        collect(own.collects[0], rows)
+        collect(own.collects[1], rows[1:], rows[:1])
+        assert own.same()
 
 
 @pytest.mark.parametrize(
@@ -220,9 +293,8 @@ def test_two_collects_are_the_same_in_whatever_order_their_rows_came(
     ],
     ids=["fewer", "another key", "another name", "another amount"],
 )
-def test_two_collects_that_differ_are_not_the_same(
-    connection: sa.Connection, other: list[Row]
-) -> None:
-    first = stage(connection, CATENIS.dataset, [device("a", "a"), device("b", "b")])
-    second = stage(connection, CATENIS.dataset, other, place=1)
-    assert not same_rows(connection, first, second)
+def test_two_collects_that_differ_are_not_the_same(area: Area, other: list[Row]) -> None:
+    own = area(CATENIS.dataset)
+    collect(own.collects[0], [device("a", "a"), device("b", "b")])
+    collect(own.collects[1], other)
+    assert not own.same()
