@@ -338,16 +338,16 @@ class Walks:
 
     def _judge(self, collect: Collect, place: int, previous: Collect | None) -> Proven | None:
         """The cheapest proof that fits; None where another collect has to be compared with this."""
-        if collect.pages == 1:
-            return Proven(proof.claim_one_page(collect), collect, place, collect.began)
-        if self._chain:
+        last = self._desk.published
+        if collect.pages > 1 and self._chain:
             return Proven(proof.claim_chained(collect), collect, place, collect.began)
+        if collect.pages == 1 and last and _is_enough(collect, last):
+            return Proven(proof.claim_one_page(collect), collect, place, collect.began)
         if previous:
             if not self._desk.same():
                 return None
             claim = proof.claim_same_twice(previous, collect)
             return Proven(claim, collect, place, previous.began)
-        last = self._desk.published
         if last and self._is_published(collect, last, place):
             claim = proof.claim_same_as_published(collect)
             return Proven(claim, collect, place, collect.began, rests_on_published=True)
@@ -359,6 +359,10 @@ class Walks:
             and collect.aggregate == last.aggregate
             and self._desk.same_as_published(place)
         )
+
+
+def _is_enough(collect: Collect, last: PublishedCollect) -> bool:
+    return proof.one_page_is_enough(collect.rows, last.rows, last.page_size)
 
 
 def _size_shown(page: Page) -> int | None:

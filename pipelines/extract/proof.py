@@ -17,6 +17,11 @@ below x as were seen to be missing, these are all that are. The first case is a 
 and holds for replicas that lag, too; the second one needs that the last answer shows no older state
 than those before it. A whole walk now and then is the safety net (see Listing in to_last).
 
+`single_page` (any order): one response held the whole set. An answer that is short and agrees with
+itself (a cut list beside the count of what was cut) reads the same, so it is believed only where
+the last snapshot had the same shape: one page, of which it lost a tenth at most. Everything else,
+and each first snapshot, has to be confirmed by a second reading.
+
 `double_collect` (any order): two whole walks, the second begun after the first ended, gave the same
 n rows (Afek et al., Atomic Snapshots of Shared Memory, JACM 1993), and the first page of the second
 showed that the set had n rows. A row that both walks saw was there when that page was answered,
@@ -98,6 +103,16 @@ def doubled_rows(upper: Page, lower: Page) -> int:
 def short_page(page: Page) -> str:
     """What is wrong with a page that is not full, although more rows should follow."""
     return f"{len(page.rows)} rows at {page.start} before the end, where {page.limit} fit a page"
+
+
+LOST_ON_ONE_PAGE = 0.1
+"""The share of its rows that a set of one page may lose and still be believed at once."""
+
+
+def one_page_is_enough(rows: int, last_rows: int, last_page_size: int) -> bool:
+    """Whether one response is believed to be the whole set, after a snapshot of `last_rows` that
+    was read in pages of `last_page_size`."""
+    return last_rows <= last_page_size and rows >= (1 - LOST_ON_ONE_PAGE) * last_rows
 
 
 def claim_one_page(collect: Collect) -> Claim:

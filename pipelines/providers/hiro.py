@@ -327,7 +327,7 @@ HIRO = Provider(
     ),
     target_type=HiroPrincipal,
     settings_type=HiroSettings,
-    proofs=(Proof.SINGLE_PAGE, Proof.CHAINED, Proof.CHAINED_TO_LAST),
+    proofs=(Proof.SINGLE_PAGE, Proof.CHAINED, Proof.CHAINED_TO_LAST, Proof.DOUBLE_COLLECT),
     page_request=page_request,
     read_page=read_page,
     auth_headers=auth_headers,
