@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -107,5 +108,5 @@ def test_the_notebook_example_runs(known_world: Pipeline, monkeypatch: pytest.Mo
     monkeypatch.chdir(QUERIES.parents[1])
     names: dict[str, object] = {}
     exec(example, names)
-    assert len(names["frame"]) > 0
+    assert {type(amount) for amount in names["frame"]["amount"]} == {Decimal}
     names["engine"].dispose()
