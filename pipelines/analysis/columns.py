@@ -3,12 +3,15 @@
 Told by Postgres, not by the values: an empty result has the same columns and types as a full one.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 import psycopg
+
+from pipelines.errors import ConfigurationError
 
 RATIOS = frozenset({
     "gini",
@@ -63,8 +66,27 @@ class Column:
 
 
 def columns_of(description: Iterable[Sequence[Any]] | None) -> list[Column]:
-    """The columns of a cursor that has executed a query: each begins with its name and its type."""
-    return [Column(name, _kind(name, oid)) for name, oid, *_ in description or ()]
+    """The columns of a cursor that has executed a query: each begins with its name and its type.
+
+    Raises ConfigurationError where two have the same name.
+    """
+    columns = [Column(name, _kind(name, oid)) for name, oid, *_ in description or ()]
+    refuse_same_names(column.name for column in columns)
+    return columns
+
+
+def refuse_same_names(names: Iterable[str]) -> None:
+    """Raise ConfigurationError where a name occurs twice.
+
+    Call it before rows are read by the names of their columns: a dict and a frame made of one keep
+    the last column of a name and drop the others silently. A join of two marts has such columns.
+    """
+    same = [f"{name} ({count})" for name, count in sorted(Counter(names).items()) if count > 1]
+    if same:
+        raise ConfigurationError(
+            f"the result has columns of the same name: {', '.join(same)}. Give each a name of its"
+            " own, such as t.quantity as quantity_of_target"
+        )
 
 
 def _kind(name: str, oid: int) -> Kind:

@@ -70,6 +70,10 @@ class Marts:
         """The result of any SQL, typed as all frames here; `:name` in it is a parameter.
 
         marts.ask("select * from mart.top_holders(:n)", n=10)
+
+        A numeric column is float64 where its name is that of a quotient in the marts
+        (`pipelines.analysis.columns.RATIOS`), else Decimal. Raises ConfigurationError where two
+        columns have the same name, as those of two marts that are joined.
         """
         with self.reading() as connection:
             return _frame(connection, statement, parameters)

@@ -13,11 +13,13 @@ from pipelines.analysis import (
     changes_between,
     concentration,
     connect,
+    frames,
     holder_history,
     holders_as_of,
     snapshots,
 )
 from pipelines.analysis.columns import RATIOS
+from pipelines.analysis.report import data
 from pipelines.errors import ConfigurationError, SchemaNotReady, WarehouseUnreachable
 from tests.analysis.small_world import ITEM_LABEL, LARGEST, WALLET, SmallWorld, small_world
 
@@ -143,6 +145,58 @@ def test_nothing_can_be_changed_through_it_and_it_can_be_asked_anything(marts, t
     assert asked["n"].tolist() == [2]
     with pytest.raises(Exception, match="read-only transaction"):
         marts.ask("delete from snapshot returning rows")
+
+
+def test_columns_of_the_same_name_are_refused_with_their_names_and_what_to_write(marts):
+    held, targets = "mart.top_holders(3)", "mart.targets"
+    both = set.intersection(*(set(marts.ask(f"select * from {one}")) for one in (held, targets)))
+    assert "quantity" in both
+    with pytest.raises(ConfigurationError) as refused:
+        marts.ask(f"select * from {held} h join {targets} t using (target_id)")
+    assert str(refused.value) == (
+        "the result has columns of the same name: "
+        + ", ".join(f"{name} (2)" for name in sorted(both - {"target_id"}))
+        + ". Give each a name of its own, such as t.quantity as quantity_of_target"
+    )
+    with pytest.raises(ConfigurationError, match=r"same name: \?column\? \(3\)"):
+        marts.ask("select 1, 2, 3")
+
+
+@pytest.mark.parametrize(("module", "ask"), [(frames, frames.query), (data, data._ask)])
+def test_a_query_of_the_project_that_names_two_columns_the_same_is_refused(
+    marts, monkeypatch, tmp_path, module, ask
+):
+    (tmp_path / "joined.sql").write_text("select 1 as quantity, 2 as quantity, 3 as rank")
+    monkeypatch.setattr(module, "QUERIES", tmp_path)
+    refused = pytest.raises(ConfigurationError, match=r"same name: quantity \(2\)\. ")
+    with marts.reading() as connection, refused:
+        ask(connection, "joined")
+
+
+def test_columns_with_a_name_of_their_own_are_all_there(marts):
+    asked = marts.ask(
+        "select h.*, t.quantity as quantity_of_target"
+        " from mart.top_holders(1) h join mart.targets t using (target_id)"
+        " where h.label = :label",
+        label=ITEM_LABEL,
+    )
+    assert asked["quantity"].tolist() == [Decimal(LARGEST - 1)]
+    [*_, last] = snapshots(marts, ITEM_LABEL)["quantity"]
+    assert asked["quantity_of_target"].tolist() == [last]
+
+
+def test_numbers_are_exact_beyond_what_a_double_holds(marts):
+    long, deep, large = 10**30 + 1, Decimal("19287230.7755440000000001"), 2**53 + 1
+    asked = marts.ask(
+        "select * from (values (cast(:a as numeric), cast(:b as numeric), cast(:c as bigint)),"
+        " (null, cast(:d as numeric), null)) v (quantity, total, rows)"
+        " order by quantity nulls last",
+        a=long, b=deep, c=large, d=LARGEST,
+    )  # fmt: skip
+    assert types(asked) == {"quantity": "object", "total": "object", "rows": "Int64"}
+    assert asked["quantity"].tolist() == [Decimal(long), None]
+    assert asked["total"].tolist() == [deep, Decimal(LARGEST)]
+    assert asked["rows"].tolist() == [large, pd.NA]
 
 
 def test_an_interrupted_question_leaves_a_connection_that_answers(marts, told):

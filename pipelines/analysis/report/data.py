@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.analysis.columns import refuse_same_names
 from pipelines.errors import ConfigurationError
 from pipelines.paths import ROOT
 
@@ -151,7 +152,9 @@ def most_changed(connection: sa.Connection, how_many: int) -> list[tuple[str, li
 
 def _ask(connection: sa.Connection, name: str, **parameters: object) -> sa.CursorResult[Any]:
     statement = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-    return connection.execute(sa.text(statement), parameters)
+    result = connection.execute(sa.text(statement), parameters)
+    refuse_same_names(result.keys())  # a row gives the last column of a name
+    return result
 
 
 def _chosen(targets: list[Target], names: Collection[str]) -> list[Target]:
