@@ -157,7 +157,8 @@ class ServiceFailed(HoldfastError):
 
 
 class FileNotWritten(HoldfastError):
-    """A file that was asked for can't be written: no room on the disk, no right to."""
+    """A file that was asked for can't be written: no room on the disk, no right to, or a value that
+    its format can't hold exactly."""
 
 
 class Unexpected(HoldfastError):

@@ -25,6 +25,22 @@ RATIOS = frozenset({
 })  # fmt: skip
 """Numerics that are quotients: rounded already, and for plots. What they were made of is exact."""
 
+MOST_DIGITS = 38
+"""Of a decimal in a file. Arrow has a type of 76, too, which DuckDB reads as a double, silently."""
+
+AMOUNT_SCALE = 7
+"""Digits behind the point of an amount, a sum or a difference as a decimal in a file, which leaves
+31 before it. An asset of Catenis has at most 7 decimals (its server refuses to issue one with
+more); what the others count is whole."""
+
+SCALES = {"balance": 0, "token_id": 0, "entered": 0, "exited": 0, "seconds": 6}
+"""The same of columns that hold something else, also where `_before` or `_after` follows the name:
+amounts of Altura alone, Hiro's token ids, counts of rows, times. It never depends on the rows:
+files of several days are read together, and DuckDB rounds where their types differ."""
+
+DURATION_SCALE = 6
+"""Postgres counts microseconds."""
+
 
 class Kind(Enum):
     """What a column holds."""
@@ -34,7 +50,7 @@ class Kind(Enum):
     EXACT = auto()
     """Quantities: decimals of any length."""
     RATIO = auto()
-    """A quotient or a measurement, for which a double is enough."""
+    """A quotient, which Postgres has rounded to 16 digits or a few more; also what is a double."""
     MOMENT = auto()
     """A time with its zone, UTC."""
     DAY = auto()
@@ -63,6 +79,13 @@ class Column:
 
     name: str
     kind: Kind
+
+    @property
+    def scale(self) -> int:
+        """Digits behind the point as a decimal in a file; `MOST_DIGITS` less these before it."""
+        if self.kind is Kind.DURATION:
+            return DURATION_SCALE
+        return SCALES.get(self.name.removesuffix("_before").removesuffix("_after"), AMOUNT_SCALE)
 
 
 def columns_of(description: Iterable[Sequence[Any]] | None) -> list[Column]:

@@ -3,20 +3,22 @@
 Both come by COPY: Postgres plans for the last row instead of the first as it does for a cursor, and
 nothing waits between two fetches with a transaction open.
 
-CSV is made by Postgres itself. Parquet has types, and decimals of a fixed number of digits: how
-many are needed is asked first, in the same transaction.
+CSV is made by Postgres itself. Parquet has types, which never depend on the rows: files of several
+days are read together, and a program that finds decimal(38, 0) in one and decimal(38, 7) in another
+rounds without a word. A quantity is therefore text, with all digits that it has, and beside it a
+decimal whose digits `columns` gives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import psycopg
 from psycopg import sql
 
-from pipelines.analysis.columns import Column, Kind
+from pipelines.analysis.columns import MOST_DIGITS, Column, Kind, refuse_same_names
 from pipelines.analysis.relations import Source
+from pipelines.errors import FileNotWritten
 
 if TYPE_CHECKING:
     import pyarrow as pa  # takes 0.2 s, which no other command need wait for
@@ -33,9 +35,6 @@ GROUP_BYTES = 64 << 20
 
 FORMULA = "^[=+@\t\r\n\uff1d\uff0b\uff20\uff0d-]"
 """Beginnings of text that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
-
-MOST_DIGITS = 38
-"""Of a decimal in Parquet that Spark, DuckDB and BigQuery read as one."""
 
 _ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
@@ -66,57 +65,41 @@ def write_csv(
     return lines.count - 1
 
 
-@dataclass(frozen=True)
-class Digits:
-    """How a numeric column is stored, and the digits that its values need on each side."""
-
-    column: Column
-    whole: int
-    fraction: int
-
-    @property
-    def fit_a_decimal(self) -> bool:
-        """Whether the decimal that every program reads holds them. Arrow has one of 76 digits, too,
-        which DuckDB 2.0 reads as a double, without a word."""
-        return self.whole + self.fraction <= MOST_DIGITS
-
-    def __str__(self) -> str:
-        needed = f"{self.column.name} needs {self.whole + self.fraction} digits"
-        if self.fit_a_decimal:
-            return f"{needed}: decimal({MOST_DIGITS}, {self.fraction})"
-        return f"{needed}: text, as the decimals that every program reads end at {MOST_DIGITS}"
-
-
 def write_parquet(
-    driver: psycopg.Connection, source: Source, sink: BinaryIO, heartbeat: Heartbeat
-) -> tuple[int, list[Digits]]:
-    """Write the rows as Parquet; returns how many, and how the numeric columns are stored.
+    driver: psycopg.Connection,
+    source: Source,
+    sink: BinaryIO,
+    heartbeat: Heartbeat,
+    *,
+    with_decimals: bool = True,
+) -> int:
+    """Write the rows as Parquet; returns how many.
 
-    Times are timestamp[us, UTC], durations decimal seconds, counts int64; shares and other
-    quotients are doubles.
+    A quantity is text without trailing zeros and, behind it, `NAME_decimal`; `with_decimals` false
+    leaves those away. Times are timestamp[us, UTC], durations decimal seconds, counts int64; shares
+    and other quotients are doubles.
+
+    Raises FileNotWritten for a row whose decimal would not be exactly what it has: a null in its
+    place would make every sum too small.
     """
-    import pyarrow as pa  # noqa: PLC0415 - see above
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415 - see above
 
-    digits = _digits(driver, source)
-    stored = {one.column.name: one for one in digits}
-    schema = pa.schema([(c.name, _arrow_type(c, stored.get(c.name))) for c in source.columns])
-    values = [_parquet_value(column, stored.get(column.name)) for column in source.columns]
-    query = _select(source, values)
+    packing = _Packing(source, with_decimals=with_decimals)
+    query = _select(source, [_parquet_value(column) for column in source.columns])
     rows = 0
     with (
         driver.cursor() as cursor,
-        pq.ParquetWriter(sink, schema, compression="zstd") as writer,
+        pq.ParquetWriter(sink, packing.schema, compression="zstd") as writer,
     ):
         cursor.execute(query + sql.SQL(" limit 0"))
         types = [column.type_code for column in cursor.description or ()]
         with cursor.copy(sql.SQL("copy ({}) to stdout").format(query)) as copy:
             copy.set_types(types)
-            for group in _groups(copy.rows(), schema):
+            for group in _groups(copy.rows(), packing):
                 writer.write_table(group)
                 rows += group.num_rows
                 heartbeat(rows)
-    return rows, digits
+    return rows
 
 
 def _select(source: Source, expressions: Sequence[sql.Composable]) -> sql.Composed:
@@ -150,57 +133,99 @@ def _csv_text(column: Column, *, safe: bool) -> sql.Composable:
             return value
 
 
-def _parquet_value(column: Column, digits: Digits | None) -> sql.Composable:
+def _parquet_value(column: Column) -> sql.Composable:
     value = _value(column)
-    if digits:
-        text = sql.SQL("" if digits.fit_a_decimal else "::text")
-        return sql.SQL("trim_scale({}){}").format(value, text)
+    if column.kind is Kind.EXACT:
+        return sql.SQL("trim_scale({})::text").format(value)
     cast = {Kind.RATIO: "::float8", Kind.TEXT: "::text", Kind.WHOLE: "::bigint"}
     return value + sql.SQL(cast.get(column.kind, ""))
 
 
-def _digits(driver: psycopg.Connection, source: Source) -> list[Digits]:
-    numerics = [one for one in source.columns if one.kind in {Kind.EXACT, Kind.DURATION}]
-    if not numerics:
-        return []
-    asked = [
-        sql.SQL("max(abs(trunc({0}))), max(min_scale({0}))").format(_value(column))
-        for column in numerics
-    ]
-    statement = sql.SQL("select {} from {}").format(sql.SQL(", ").join(asked), source.rows)
-    [found] = driver.execute(statement).fetchall()
-    return [
-        Digits(column, largest.adjusted() + 1 if largest else 0, scale or 0)
-        for column, largest, scale in zip(numerics, found[::2], found[1::2], strict=True)
-    ]
+class _Packing:
+    """Makes the columns of a file of the rows that Postgres sends."""
+
+    def __init__(self, source: Source, *, with_decimals: bool) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - see above
+
+        self._source = source
+        self._with_decimals = with_decimals
+        fields: list[pa.Field] = []
+        for column in source.columns:
+            fields.append(pa.field(column.name, _arrow_type(column)))
+            if self._has_decimal(column):
+                fields.append(pa.field(f"{column.name}_decimal", _decimal(column)))
+        self.schema = pa.schema(fields)
+        refuse_same_names(self.schema.names)
+
+    def packed(self, rows: Sequence[tuple[object, ...]]) -> "pa.RecordBatch":
+        """The rows by column. Raises FileNotWritten where a decimal can't hold one of them."""
+        import pyarrow as pa  # noqa: PLC0415 - see above
+
+        arrays = []
+        for column, values in zip(self._source.columns, zip(*rows, strict=True), strict=True):
+            array = pa.array(values, _arrow_type(column))
+            arrays.append(array)
+            if self._has_decimal(column):
+                arrays.append(self._decimals(column, array, rows))
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _has_decimal(self, column: Column) -> bool:
+        return self._with_decimals and column.kind is Kind.EXACT
+
+    def _decimals(
+        self, column: Column, texts: "pa.Array", rows: Sequence[tuple[object, ...]]
+    ) -> "pa.Array":
+        """Checked before they are cast: Arrow makes a wrong number of one of 39 digits."""
+        import pyarrow.compute as pc  # noqa: PLC0415 - see above
+
+        behind = rf"(\.[0-9]{{1,{column.scale}}})?" if column.scale else ""
+        fitting = rf"^-?[0-9]{{1,{MOST_DIGITS - column.scale}}}{behind}$"
+        misfit = pc.index(pc.match_substring_regex(texts, fitting), False).as_py()
+        if misfit >= 0:
+            raise self._not_held(column, texts[misfit].as_py(), rows[misfit])
+        return texts.cast(_decimal(column))
+
+    def _not_held(self, column: Column, text: str, row: tuple[object, ...]) -> FileNotWritten:
+        whole, _, fraction = text.lstrip("-").partition(".")
+        named = {one.name: value for one, value in zip(self._source.columns, row, strict=True)}
+        target = named.get("label") or named.get("target")
+        return FileNotWritten(
+            f"{self._source.relation.name}: {column.name}_decimal has room for"
+            f" {MOST_DIGITS - column.scale} digits before the point and {column.scale} behind it;"
+            f" a value{f' of {target!r}' if target else ''} has {len(whole)} and {len(fraction)}."
+            f" Leave the decimals out with --without-decimals: {column.name} itself is text and has"
+            " every digit"
+        )
 
 
-def _arrow_type(column: Column, digits: Digits | None) -> "pa.DataType":
+def _decimal(column: Column) -> "pa.DataType":
     import pyarrow as pa  # noqa: PLC0415 - see above
 
-    if digits:
-        if not digits.fit_a_decimal:
-            return pa.string()
-        return pa.decimal128(MOST_DIGITS, digits.fraction)
+    return pa.decimal128(MOST_DIGITS, column.scale)
+
+
+def _arrow_type(column: Column) -> "pa.DataType":
+    import pyarrow as pa  # noqa: PLC0415 - see above
+
     return {
         Kind.WHOLE: pa.int64(),
+        Kind.EXACT: pa.string(),
         Kind.RATIO: pa.float64(),
         Kind.MOMENT: pa.timestamp("us", tz="UTC"),
         Kind.DAY: pa.date32(),
+        Kind.DURATION: _decimal(column),
         Kind.TRUTH: pa.bool_(),
         Kind.TEXT: pa.string(),
     }[column.kind]
 
 
-def _groups(rows: Iterator[tuple[object, ...]], schema: "pa.Schema") -> Iterator["pa.Table"]:
+def _groups(rows: Iterator[tuple[object, ...]], packing: _Packing) -> Iterator["pa.Table"]:
     """The rows as tables of the size of a row group; what waits for the others is packed."""
     import pyarrow as pa  # noqa: PLC0415 - see above
 
     waiting: list[pa.RecordBatch] = []
     while block := list(islice(rows, BLOCK_ROWS)):
-        columns = zip(*block, strict=True)
-        arrays = [pa.array(v, field.type) for v, field in zip(columns, schema, strict=True)]
-        waiting.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        waiting.append(packing.packed(block))
         enough = sum(one.num_rows for one in waiting) >= GROUP_ROWS
         if enough or sum(one.nbytes for one in waiting) >= GROUP_BYTES:
             yield pa.Table.from_batches(waiting)

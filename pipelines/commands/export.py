@@ -93,6 +93,13 @@ def export(
             help="CSV: put a ' before text that a spreadsheet would run as a formula.",
         ),
     ] = False,
+    without_decimals: Annotated[
+        bool,
+        typer.Option(
+            "--without-decimals",
+            help="Parquet: quantities as text only, where a decimal of 38 digits can't hold them.",
+        ),
+    ] = False,
 ) -> None:
     """Write a mart or a dataset as CSV or Parquet, every digit and every name as it is.
 
@@ -114,6 +121,8 @@ def export(
     kind = _format(format_, out)
     if safe_for_spreadsheets and kind != "csv":
         raise ConfigurationError("--safe-for-spreadsheets is for CSV: Parquet runs no formula")
+    if without_decimals and kind != "parquet":
+        raise ConfigurationError("--without-decimals is for Parquet: CSV has every digit as it is")
     if out is None and kind == "parquet" and sys.stdout.isatty():
         raise ConfigurationError("Parquet is nothing for a terminal: say --out FILE")
     if out is not None:
@@ -123,16 +132,15 @@ def export(
         _sink(out, force=force) as sink,
         _told(relation.name) as heartbeat,
     ):
-        rows, notes = _write(
+        rows = _write(
             warehouse,
             _Asked(relation, moments, target, given),
             sink,
             heartbeat,
             kind,
             safe=safe_for_spreadsheets,
+            with_decimals=not without_decimals,
         )
-    for note in notes:
-        tell(note)
     tell(f"{relation.name}: {rows:,} {'row' if rows == 1 else 'rows'} in {out or 'stdout'}")
     if not rows and moments:
         tell("Was there a snapshot by then? holdfast export snapshots tells when there was one.")
@@ -159,17 +167,16 @@ def _write(
     kind: str,
     *,
     safe: bool,
-) -> tuple[int, list[str]]:
-    """Write the rows of one state of the warehouse; returns how many, and what to say of it."""
+    with_decimals: bool,
+) -> int:
+    """Write the rows of one state of the warehouse; returns how many."""
     with reading(warehouse) as connection:
         target = known_name(connection, asked.target) if asked.target is not None else None
         driver = cast("psycopg.Connection", connection.connection.driver_connection)
         source = relations.source(driver, asked.relation, asked.moments, target, asked.given)
         if kind == "csv":
-            rows = write_csv(driver, source, sink, heartbeat, safe_for_spreadsheets=safe)
-            return rows, []
-        rows, digits = write_parquet(driver, source, sink, heartbeat)
-        return rows, [str(one) for one in digits]
+            return write_csv(driver, source, sink, heartbeat, safe_for_spreadsheets=safe)
+        return write_parquet(driver, source, sink, heartbeat, with_decimals=with_decimals)
 
 
 def _moments(as_of: str | None, between: tuple[str, str] | None) -> list[datetime]:

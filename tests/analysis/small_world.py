@@ -71,7 +71,7 @@ def _tell(told: SmallWorld, world: World) -> None:
         told.pipeline.take(target)
     world.altura_set(item, WALLET, LARGEST - 1)
     world.hiro_transfer_out(principal, 1)
-    world.catenis_set(asset, DEVICE, Decimal("0.00000001"))
+    world.catenis_set(asset, DEVICE, Decimal("0.0000001"))
     told.of_item.append(told.pipeline.take(targets[0]))
     for target in targets[1:]:
         told.pipeline.take(target)

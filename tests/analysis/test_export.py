@@ -3,69 +3,24 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from psycopg import sql
 
 from pipelines.analysis import relations
-from pipelines.analysis.columns import Column, Kind, columns_of
+from pipelines.analysis.columns import Column, Kind
 from pipelines.analysis.export import GROUP_ROWS, _Lines, write_csv, write_parquet
 from pipelines.analysis.marts import reading
 from pipelines.analysis.relations import Relation, Source
 from pipelines.errors import ConfigurationError, WarehouseUnreachable
-from tests.analysis.small_world import (
-    FORMULA,
-    LARGEST,
-    NAMES,
-    WALLET,
-    SmallWorld,
-    small_world,
-)
-
-ANYTHING = Relation("anything")
-ALL = [pytest.param(one, id=one.plain_name) for one in relations.relations()]
-
-
-def silent(_rows: int) -> None:
-    """No heartbeat."""
-
-
-@pytest.fixture(scope="module")
-def told(create_database, migrated_template, tmp_path_factory) -> Iterator[SmallWorld]:
-    with small_world(create_database, migrated_template, tmp_path_factory.mktemp("told")) as world:
-        yield world
-
-
-@pytest.fixture
-def driver(told: SmallWorld) -> Iterator[psycopg.Connection]:
-    with reading(told.pipeline.warehouse) as connection:
-        yield connection.connection.driver_connection
-
-
-def moments_for(relation: Relation, told: SmallWorld) -> list[datetime]:
-    first, last = told.of_item[0].snapshot_at, datetime.now(UTC)
-    return {0: [], 1: [last], 2: [first, last]}[relation.moments]
-
-
-def values_for(relation: Relation) -> dict[str, object]:
-    values = {"only_holder": WALLET.upper().replace("X", "x"), "how_many": 3}
-    return {argument.name: values[argument.name] for argument in relation.options}
-
-
-def asked(driver: psycopg.Connection, query: str) -> Source:
-    """A source that is any query."""
-    rows = sql.SQL("({}) q").format(sql.SQL(query))
-    described = driver.execute(sql.SQL("select * from {} limit 0").format(rows)).description
-    return Source(ANYTHING, columns_of(described), rows)
+from tests.analysis.exported import ALL, as_parquet, asked, moments_for, silent, truth, values_for
+from tests.analysis.small_world import FORMULA, LARGEST, NAMES, WALLET, SmallWorld
 
 
 def as_csv(driver: psycopg.Connection, source: Source, **options: Any) -> list[list[str]]:
@@ -74,18 +29,6 @@ def as_csv(driver: psycopg.Connection, source: Source, **options: Any) -> list[l
     read = list(csv.reader(io.StringIO(file.getvalue().decode(), newline=""), strict=True))
     assert rows == len(read) - 1
     return read
-
-
-def as_parquet(driver: psycopg.Connection, source: Source) -> tuple[pa.Table, list[str]]:
-    file = io.BytesIO()
-    rows, digits = write_parquet(driver, source, file, silent)
-    table = pq.read_table(io.BytesIO(file.getvalue()))
-    assert rows == table.num_rows
-    return table, [str(one) for one in digits]
-
-
-def truth(driver: psycopg.Connection, source: Source) -> list[tuple[Any, ...]]:
-    return driver.execute(sql.SQL("select * from {}").format(source.rows)).fetchall()
 
 
 def csv_text(value: Any) -> str:
@@ -100,6 +43,12 @@ def csv_text(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
+def plain(value: Decimal) -> str:
+    """All digits, without zeros at the end of the fraction."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def parquet_value(value: Any, column: Column) -> Any:
     if value is None:
         return None
@@ -108,18 +57,12 @@ def parquet_value(value: Any, column: Column) -> Any:
             return float(value)
         case Kind.DURATION:
             return Decimal(str(value.total_seconds()))
+        case Kind.EXACT:
+            return plain(value)
         case Kind.TEXT:
             return str(value)
         case _:
             return value
-
-
-def numbers_in(row: dict[str, Any], columns: list[Column]) -> tuple[Any, ...]:
-    """A row of a Parquet file, with numbers that are kept as text as numbers."""
-    return tuple(
-        Decimal(value) if column.kind is Kind.EXACT and isinstance(value, str) else value
-        for value, column in zip(row.values(), columns, strict=True)
-    )
 
 
 @pytest.mark.parametrize("relation", ALL)
@@ -131,54 +74,28 @@ def test_what_is_read_back_is_what_the_warehouse_has(driver, told: SmallWorld, r
     header, *lines = as_csv(driver, source)
     assert header == [column.name for column in source.columns]
     assert sorted(lines) == sorted([csv_text(value) for value in row] for row in rows)
-    table, _ = as_parquet(driver, source)
+    table = as_parquet(driver, source, with_decimals=False)
     assert table.column_names == header
     expected = Counter(tuple(map(parquet_value, row, source.columns)) for row in rows)
-    assert Counter(numbers_in(row, source.columns) for row in table.to_pylist()) == expected
+    assert Counter(tuple(row.values()) for row in table.to_pylist()) == expected
 
 
-def test_a_balance_of_78_digits_is_text_in_parquet_and_whole_in_both(driver, told: SmallWorld):
+def test_a_balance_of_78_digits_is_whole_in_both(driver, told: SmallWorld):
     as_of = relations.find("altura_item_holders", 1)
     source = relations.source(driver, as_of, [told.of_item[0].snapshot_at], told.item)
-    table, notes = as_parquet(driver, source)
-    [largest] = [row for row in table.to_pylist() if row["address"] == WALLET]
+    rows = as_parquet(driver, source, with_decimals=False).to_pylist()
+    [largest] = [row for row in rows if row["address"] == WALLET]
     assert largest["balance"] == str(LARGEST)
-    assert notes == [
-        "balance needs 78 digits: text, as the decimals that every program reads end at 38"
-    ]
     header, *lines = as_csv(driver, source)
     [line] = [dict(zip(header, line, strict=True)) for line in lines if WALLET in line]
     assert line["balance"] == str(LARGEST)
-
-
-@pytest.mark.parametrize(
-    ("value", "stored"),
-    [
-        (Decimal("12.50"), pa.decimal128(38, 1)),
-        (Decimal(10**37), pa.decimal128(38, 0)),
-        (Decimal("1" + 37 * "0" + ".5"), pa.string()),
-        (Decimal(10**38), pa.string()),
-        (None, pa.decimal128(38, 0)),
-    ],
-)
-def test_numbers_are_decimals_where_all_their_digits_fit_and_else_text(driver, value, stored):
-    query = sql.SQL("select {}::numeric as n union all select 0").format(sql.Literal(value))
-    source = asked(driver, query.as_string(driver))
-    table, [note] = as_parquet(driver, source)
-    assert table.schema.field("n").type == stored
-    read = table.column("n").to_pylist()
-    assert [None if one is None else Decimal(one) for one in read] == [value, 0]
-    assert note.startswith("n needs ")
 
 
 def test_an_empty_set_is_a_file_with_its_columns(driver):
     before_all = [datetime(2020, 1, 1, tzinfo=UTC)]
     source = relations.source(driver, relations.find("holders", 1), before_all)
     assert as_csv(driver, source) == [[column.name for column in source.columns]]
-    table, _ = as_parquet(driver, source)
-    assert table.num_rows == 0
-    assert table.schema.field("held_since").type == pa.timestamp("us", tz="UTC")
-    assert table.schema.field("rank").type == pa.int64()
+    assert as_parquet(driver, source).num_rows == 0
 
 
 def test_names_come_as_they_are_unless_a_spreadsheet_has_to_be_safe_of_them(driver):

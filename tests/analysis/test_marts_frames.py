@@ -21,7 +21,7 @@ from pipelines.analysis import (
 from pipelines.analysis.columns import RATIOS
 from pipelines.analysis.report import data
 from pipelines.errors import ConfigurationError, SchemaNotReady, WarehouseUnreachable
-from tests.analysis.small_world import ITEM_LABEL, LARGEST, WALLET, SmallWorld, small_world
+from tests.analysis.small_world import ITEM_LABEL, LARGEST, WALLET, SmallWorld
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -47,12 +47,6 @@ OF_A_HOLDER = {
     "rank": "Int64",
     "share": "float64",
 }
-
-
-@pytest.fixture(scope="module")
-def told(create_database, migrated_template, tmp_path_factory) -> Iterator[SmallWorld]:
-    with small_world(create_database, migrated_template, tmp_path_factory.mktemp("told")) as world:
-        yield world
 
 
 @pytest.fixture(scope="module")

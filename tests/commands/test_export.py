@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.errors import ConfigurationError
-from tests.analysis.small_world import ITEM_LABEL, WALLET, SmallWorld, small_world
+from tests.analysis.small_world import ITEM_LABEL, LARGEST, WALLET, SmallWorld, small_world
 from tests.commands.conftest import CODE, COMMAND, Holdfast, clean_around, holdfast_in
 from tests.commands.test_terminal import complete, run_on_a_terminal
 from tests.warm.processes import WarmPython
@@ -49,15 +49,31 @@ def parts(folder: Path) -> list[Path]:
 def test_a_file_has_what_was_asked_for_and_its_format_by_its_name(holdfast, told, tmp_path):
     first, second = (one.snapshot_at.isoformat() for one in told.of_item)
     file = tmp_path / "then.parquet"
-    done = holdfast("export", "holders", "--as-of", first, "--target", ITEM_LABEL, "-o", str(file))
+    asked = ["holders", "--as-of", first, "--target", ITEM_LABEL, "-o", str(file)]
+    done = holdfast("export", *asked, "--without-decimals")
     assert (done.returncode, done.stdout) == (0, "")
     assert f"mart.holders_as_of: 12 rows in {file}" in done.stderr
-    assert "quantity needs 78 digits: text" in done.stderr
     assert pq.read_table(file).num_rows == 12
     done = holdfast("export", "changes", "--between", first, second, "--format", "csv")
     [change] = csv.DictReader(io.StringIO(done.stdout))
     assert (change["label"], change["kind"], change["delta"]) == (ITEM_LABEL, "decreased", "-1")
     assert parts(tmp_path) == []
+
+
+def test_quantities_that_no_decimal_holds_are_refused_with_the_option_that_takes_them(
+    holdfast, told, tmp_path
+):
+    file = tmp_path / "holders.parquet"
+    asked = ["export", "holders", "--target", ITEM_LABEL, "--out", str(file)]
+    refused = holdfast(*asked)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "mart.holders_now: quantity_decimal has room for 31 digits" in refused.stderr
+    assert f"a value of '{ITEM_LABEL}' has 78 and 0. Leave the decimals out" in refused.stderr
+    assert list(tmp_path.glob("holders.parquet*")) == []
+    assert holdfast(*asked, "--without-decimals").returncode == 0
+    read = pq.read_table(file)
+    assert "quantity_decimal" not in read.column_names
+    assert str(LARGEST - 1) in read.column("quantity").to_pylist()
 
 
 def test_a_file_that_is_there_is_replaced_on_demand_only(holdfast, tmp_path):
@@ -92,6 +108,7 @@ def test_a_file_that_is_there_is_replaced_on_demand_only(holdfast, tmp_path):
         (["holders", "--format", "xlsx"], "'xlsx' is none of csv, parquet"),
         (["holders", "--out", "/dev/null", "--force"], "/dev/null is no file"),
         (["holders", "--format", "parquet", "--safe-for-spreadsheets"], "is for CSV"),
+        (["holders", "--without-decimals"], "--without-decimals is for Parquet"),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
@@ -117,7 +134,8 @@ def test_the_largest_holders_and_all_that_one_did(holdfast, told, tmp_path):
     refused = holdfast("export", "top_holders", "--limit", str(2**31))
     assert (refused.returncode, refused.stdout) == (2, "")
     file = tmp_path / "wallet.parquet"
-    done = holdfast("export", "holder_history", "--holder", WALLET, "--out", str(file))
+    asked = ["holder_history", "--holder", WALLET, "--out", str(file)]
+    assert holdfast("export", *asked, "--without-decimals").returncode == 0
     assert pq.read_table(file).column("kind").to_pylist() == ["first seen", "decreased"]
     unknown = holdfast("export", "holder_history", "--holder", "0xabc", "--target", ITEM_LABEL)
     assert len(unknown.stdout.splitlines()) == 1
@@ -126,7 +144,8 @@ def test_the_largest_holders_and_all_that_one_did(holdfast, told, tmp_path):
 
 def test_a_full_disk_is_told_and_leaves_no_file(surrounding, warm_python, tmp_path):
     file = tmp_path / "holders.parquet"
-    limited = f"ulimit -f 1; exec {' '.join(map(repr, COMMAND))} export holders --out {file}"
+    asked = f"export holders --without-decimals --out {file}"
+    limited = f"ulimit -f 1; exec {' '.join(map(repr, COMMAND))} {asked}"
     done = subprocess.run(
         ["bash", "-c", limited], env=surrounding, capture_output=True, text=True, check=False
     )
