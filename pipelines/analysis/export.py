@@ -10,6 +10,7 @@ decimal whose digits `columns` gives.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -80,7 +81,8 @@ def write_parquet(
     and other quotients are doubles.
 
     Raises FileNotWritten for a row whose decimal would not be exactly what it has: a null in its
-    place would make every sum too small.
+    place would make every sum too small. After that or any other error, what is in the sink is no
+    Parquet file.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415 - see above
 
@@ -89,7 +91,8 @@ def write_parquet(
     rows = 0
     with (
         driver.cursor() as cursor,
-        pq.ParquetWriter(sink, packing.schema, compression="zstd") as writer,
+        pq.ParquetWriter(gate := _Gate(sink), packing.schema, compression="zstd") as writer,
+        gate.shut_by_errors(),
     ):
         cursor.execute(query + sql.SQL(" limit 0"))
         types = [column.type_code for column in cursor.description or ()]
@@ -139,6 +142,34 @@ def _parquet_value(column: Column) -> sql.Composable:
         return sql.SQL("trim_scale({})::text").format(value)
     cast = {Kind.RATIO: "::float8", Kind.TEXT: "::text", Kind.WHOLE: "::bigint"}
     return value + sql.SQL(cast.get(column.kind, ""))
+
+
+class _Gate:
+    """Passes a file on to its sink, and nothing more after an error.
+
+    Arrow's writer ends the file whatever happens, with the rows that it has: on stdout, that would
+    be a whole file of fewer rows than there are.
+    """
+
+    closed = False
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._is_shut = False
+
+    def write(self, block: bytes) -> int:
+        return len(block) if self._is_shut else self._sink.write(block)
+
+    def flush(self) -> None:
+        self._sink.flush()
+
+    @contextmanager
+    def shut_by_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._is_shut = True
+            raise
 
 
 class _Packing:

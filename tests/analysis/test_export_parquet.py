@@ -232,6 +232,18 @@ def test_a_refusal_names_the_target_by_its_label(driver, told: SmallWorld):
         as_parquet(driver, source)
 
 
+def test_a_file_that_is_not_whole_is_no_parquet_file(driver, told: SmallWorld):
+    """On stdout it can't be taken back, and would be read as one of fewer rows."""
+    rows = [str(number) for number in range(140_000)]
+    source = numbers(driver, "quantity", [*rows, str(LARGEST)])
+    file = io.BytesIO()
+    with pytest.raises(FileNotWritten):
+        write_parquet(driver, source, file, silent)
+    assert len(file.getvalue()) > 100_000
+    with pytest.raises(pa.ArrowInvalid, match="not a parquet file"):
+        pq.read_table(io.BytesIO(file.getvalue()))
+
+
 def test_a_decimal_that_has_the_name_of_another_column_is_refused(driver):
     with pytest.raises(ConfigurationError, match=re.escape("same name: quantity_decimal (2)")):
         as_parquet(driver, asked(driver, "select 1.5 as quantity, 2 as quantity_decimal"))
