@@ -70,7 +70,7 @@ def _round(
                 instance=instance,
                 raise_on_error=False,
             )
-        taken += _published(runtime, watch.targets, f"run {result.run_id}")
+        taken += _published(runtime, watched.name, watch.targets, f"run {result.run_id}")
         if not result.success:
             failed += [str(event.message) for event in result.all_events if event.is_failure]
     console.print(snapshots_table(taken, f"Round {number}: {len(taken)} snapshots published"))
@@ -95,11 +95,13 @@ def _report(
     return bool(result.success)
 
 
-def _published(runtime: Runtime, targets: tuple[Target, ...], run_key: str) -> list[Taken]:
+def _published(
+    runtime: Runtime, list_name: str, targets: tuple[Target, ...], run_key: str
+) -> list[Taken]:
     with runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
         taken = []
         for target in targets:
-            target_id = register_target(connection, target)
+            target_id = register_target(connection, target, list_name)
             with connection.begin():
                 snapshot = find_published(connection, target_id, run_key)
             if snapshot:

@@ -22,6 +22,7 @@ happened, to which provider, target and page, and what to do.
     ├── Superseded             (t)  a walk that overlapped this one was published first
     ├── TargetBusy             (t)  another process publishes the same target
     ├── Cancelled              (t)  the run was ended from outside
+    ├── RunEnded                    the run was taken for dead and ended, and must not publish
     ├── ServiceFailed               a part of `holdfast up` ended by itself or can't be stopped
     ├── FileNotWritten              a file that was asked for can't be written: no room, no right
     ├── Unexpected                  a mistake in Holdfast itself
@@ -150,6 +151,10 @@ class Cancelled(HoldfastError):
     """The run was ended from outside while the target was under way."""
 
     transient = True
+
+
+class RunEnded(HoldfastError):
+    """The run was ended from outside, as it showed no sign of life; another may be at its work."""
 
 
 class ServiceFailed(HoldfastError):

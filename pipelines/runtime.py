@@ -16,6 +16,15 @@ from pipelines.settings import Settings, load_all_settings
 from pipelines.warehouse import embedded
 from pipelines.warehouse.migrate import check_schema, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url, place
+from pipelines.warehouse.runs import Pulse, living, session_name
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run under way: where it writes, and the signs that it lives."""
+
+    warehouse: Warehouse
+    pulse: Pulse
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,16 @@ class Runtime:
         return f"postgresql://127.0.0.1/holdfast (own server in {self.settings.holdfast_home})"
 
     @contextmanager
-    def open_warehouse(self, *, connections: int = 5) -> Iterator[Warehouse]:
+    def open_warehouse(
+        self, *, connections: int = 5, session: str | None = None
+    ) -> Iterator[Warehouse]:
         """The warehouse, at the schema of this version, with that many connections at once.
 
-        Raises WarehouseUnreachable, SchemaNotReady, EmbeddedPostgresError.
+        `session` names them for who looks at the server. Raises WarehouseUnreachable,
+        SchemaNotReady, EmbeddedPostgresError.
         """
         url = self.database_url()
-        with Warehouse(url, connections=connections) as warehouse:
+        with Warehouse(url, connections=connections, session=session) as warehouse:
             if self.settings.own_server:
                 migrate(url)
             else:
@@ -60,11 +72,20 @@ class Runtime:
             yield warehouse
 
     @contextmanager
-    def opened(self, provider: str) -> Iterator[tuple[Client, Warehouse]]:
-        """One provider's client, and the warehouse with a connection for each of its threads."""
-        settings = self.providers[provider]
+    def open_run(self, run_id: str, job: str, *, connections: int = 1) -> Iterator[OpenRun]:
+        """The warehouse for a run, whose row tells from now on that it lives. Raises RunEnded where
+        it was ended before it began."""
         with (
-            Client(PROVIDERS[provider], settings) as client,
-            self.open_warehouse(connections=settings.concurrency) as warehouse,
+            self.open_warehouse(connections=connections, session=session_name(run_id)) as warehouse,
+            living(warehouse, run_id, job) as pulse,
         ):
-            yield client, warehouse
+            yield OpenRun(warehouse, pulse)
+
+    @contextmanager
+    def open_provider(self, provider: str, run: OpenRun) -> Iterator[Client]:
+        """A provider's client, whose requests and waits are signs that the run lives. It sends
+        nothing more once the run was ended from outside."""
+        settings = self.providers[provider]
+        with Client(PROVIDERS[provider], settings, on_work=run.pulse.expect) as client:
+            run.pulse.when_ended(client.cancel)
+            yield client

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 
 import sqlalchemy as sa
 
-from pipelines.errors import Contradicted, HoldfastError, Unexpected
+from pipelines.errors import Contradicted, HoldfastError, RunEnded, Unexpected
 from pipelines.extract.http import Client
 from pipelines.providers.provider import Aggregate, Dataset, Target
 from pipelines.walks import OnProgress, Progress, Proven, PublishedCollect, Walks
@@ -69,12 +69,13 @@ def take_snapshot(
 ) -> Taken:
     """Take, prove and publish one snapshot of `target`, unless `run` has published it already.
 
-    Raises HoldfastError, located at the target, after keeping it in `walk_failure`.
+    Raises HoldfastError, located at the target, after keeping it in `walk_failure`; but RunEnded is
+    about the run, whose target is another run's by now.
     """
     target_id = None
     try:
         with warehouse.connect() as connection:
-            target_id = register_target(connection, target)
+            target_id = register_target(connection, target, run.list_name)
             with connection.begin():
                 published = find_published(connection, target_id, run.key)
                 last = last_published(connection, target_id)
@@ -94,7 +95,7 @@ def take_snapshot(
                     snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
     except Exception as error:  # noqa: BLE001 - a mistake of ours, too, ends one target only
         failure = _as_failure(target, error)
-        if target_id is not None:
+        if target_id is not None and not isinstance(failure, RunEnded):
             _keep_failure(warehouse, target_id, run, failure)
         raise failure from None
     if snapshot.reordered and not repeated:

@@ -18,9 +18,13 @@ from pydantic import ValidationError
 
 from pipelines.errors import ConfigurationError, mistaken
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Target, shorten
+from pipelines.providers.provider import DEFAULT_LIST, Target, shorten
 
 Location = tuple[str | int, ...]
+
+LIST_KEY = "list"
+"""The key of targets.yaml that names the list; all others are providers."""
+LONGEST_NAME = 100
 
 _NAMES = re.compile(
     r"\b(sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\b",
@@ -40,10 +44,14 @@ class Watch:
 
 @dataclass(frozen=True)
 class WatchList:
-    """All of targets.yaml. A provider that the file does not mention has no targets."""
+    """All of targets.yaml. A provider that the file does not mention has no targets.
+
+    `name` tells apart the lists that load into one warehouse: each retires only what it brought.
+    """
 
     path: Path
     watches: dict[str, Watch]
+    name: str = DEFAULT_LIST
 
     def targets(self) -> Iterator[Target]:
         for watch in self.watches.values():
@@ -86,10 +94,11 @@ def parse_targets(text: str, path: Path) -> WatchList:
         raise ConfigurationError(f"{path} is not YAML: {error}") from None
     reader = _Reader(node)
     watches = reader.watches(data)
+    name = reader.name(data)
     if reader.mistakes:
         places = [f"{path}:{line}: {text}" for line, text in sorted(reader.mistakes)]
         raise mistaken("the targets", places)
-    return WatchList(path, watches)
+    return WatchList(path, watches, name)
 
 
 def make_target(provider: str, entry: Mapping[str, object]) -> Target:
@@ -139,9 +148,20 @@ class _Reader:
         if not isinstance(data, dict):
             self.mistake((), f"expected a mapping of providers ({', '.join(PROVIDERS)})")
             return {}
-        for name in data.keys() - PROVIDERS.keys():
+        for name in data.keys() - PROVIDERS.keys() - {LIST_KEY}:
             self.mistake((name,), f"{name!r} is no provider; there are {', '.join(PROVIDERS)}")
         return {name: self._watch(name, data[name] or {}) for name in PROVIDERS if name in data}
+
+    def name(self, data: Any) -> str:
+        name = (data.get(LIST_KEY) if isinstance(data, dict) else None) or DEFAULT_LIST
+        if not isinstance(name, str) or len(name) > LONGEST_NAME or not name.isprintable():
+            found = shorten(repr(name))
+            self.mistake(
+                (LIST_KEY,),
+                f"list: expected a name of 1 to {LONGEST_NAME} characters, found {found}",
+            )
+            return DEFAULT_LIST
+        return name
 
     def _watch(self, provider: str, data: Any) -> Watch:
         if not isinstance(data, dict):

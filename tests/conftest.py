@@ -250,7 +250,11 @@ def runtime(sandbox: Sandbox, database_url: str, tmp_path: Path) -> Runtime:
     """What a run needs, pointed at the sandbox and at a migrated database of the test's own."""
     made = demo_runtime(Settings(_env_file=None), sandbox.urls)
     settings = made.settings.model_copy(
-        update={"database_url": SecretStr(database_url), "holdfast_home": tmp_path}
+        update={
+            "database_url": SecretStr(database_url),
+            "holdfast_home": tmp_path,
+            "holdfast_targets": tmp_path / "targets.yaml",
+        }
     )
     return Runtime(settings, made.providers)
 

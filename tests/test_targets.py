@@ -10,7 +10,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.paths import ROOT
 from pipelines.providers import c32
 from pipelines.sandbox.world import World
-from pipelines.targets import Watch, WatchList, load_targets
+from pipelines.targets import Watch, WatchList, load_targets, parse_targets
 
 Load = Callable[[str], WatchList]
 
@@ -362,3 +362,15 @@ def test_an_unknown_key_is_told_with_the_one_that_was_meant(tmp_path: Path) -> N
     path.write_text("catenis:\n  targets:\n  - {aset_id: aQjlzShmrnEZeeYBZihc}\n")
     with pytest.raises(ConfigurationError, match="'aset_id', did you mean asset_id"):
         load_targets(path)
+
+
+def test_a_list_has_the_name_that_it_gives_itself(tmp_path):
+    path = tmp_path / "targets.yaml"
+    assert parse_targets("hiro:\n", path).name == "targets"
+    assert parse_targets("list: traders\nhiro:\n", path).name == "traders"
+
+
+@pytest.mark.parametrize("name", ["[a, b]", '"a\\nb"', "x" * 101])
+def test_a_list_whose_name_can_not_be_used_is_told_with_its_line(tmp_path, name):
+    with pytest.raises(ConfigurationError, match=r"targets\.yaml:2: list: expected a name"):
+        parse_targets(f"hiro:\nlist: {name}\n", tmp_path / "targets.yaml")

@@ -123,15 +123,18 @@ def _take_rounds(sandbox: Sandbox, runtime: Runtime, warehouse: Warehouse) -> li
             sandbox.before_response = _refuse
             with warehouse.connect() as connection:
                 [name] = [one.name for one in watched.targets() if one.label == RETIRED]
-                retire(connection, name)
+                retire(connection, [name])
         with warehouse.transaction() as connection:
             began.append(connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one())
         for name, watch in watched.watches.items():
             gone = {RETIRED} if number >= ROUNDS - REFUSED_ROUNDS else set()
             targets = [target for target in watch.targets if target.label not in gone]
-            with runtime.opened(name) as (client, its_warehouse):
+            with (
+                runtime.open_run(f"round {number} of {name}", "pictures") as opened,
+                runtime.open_provider(name, opened) as client,
+            ):
                 run = Run(f"round {number}", cron=CRON)
-                for _ in take_snapshots(targets, client, its_warehouse, run):
+                for _ in take_snapshots(targets, client, opened.warehouse, run):
                     pass
         print(f"round {number + 1} of {ROUNDS}", flush=True)
     return began

@@ -28,9 +28,12 @@ from pipelines.settings import load_settings
 from pipelines.snapshots import Failed, Taken, take_snapshots
 from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse.concentration import count_missing, refresh_concentration
-from pipelines.warehouse.registry import Run, retire_absent
+from pipelines.warehouse.registry import Run
 
 Outcomes = list[Taken | Failed]
+
+JOB = "holdfast snapshot"
+"""The name by which a run of this command is known in the warehouse."""
 
 REFRESH_SECONDS = 60.0
 """A backlog, as after an upgrade, must not keep a cron job: the next run goes on with it."""
@@ -68,9 +71,6 @@ def snapshot(
     """
     runtime = _runtime(context)
     watched = load_targets(runtime.settings.holdfast_targets)
-    with runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
-        for gone in retire_absent(connection, watched.names()):
-            tell(f"retired, as {watched.path.name} has it no more: {gone}")
     chosen = _choose(watched, targets or [], provider)
     if accept_empty and not targets:
         raise ConfigurationError("name the targets that --accept-empty is meant for")
@@ -110,22 +110,25 @@ def _take(
 ) -> None:
     """Take the chosen targets, adding each outcome as it comes: an interrupt keeps those."""
     key = f"cli {uuid.uuid4()}"
-    with progress_of_walks(err) as progress:
-        for name in PROVIDERS:
-            of_provider = [target for target in chosen if target.provider == name]
-            if not of_provider:
-                continue
-            run = Run(key, cron=watched.watches[name].cron)
-            with runtime.opened(name) as (client, warehouse):
+    providers = [name for name in PROVIDERS if any(target.provider == name for target in chosen)]
+    connections = max(runtime.providers[name].concurrency for name in providers)
+    with (
+        progress_of_walks(err) as progress,
+        runtime.open_run(key, JOB, connections=connections) as opened,
+    ):
+        for name in providers:
+            run = Run(key, None, watched.watches[name].cron, watched.name, run_id=key)
+            with runtime.open_provider(name, opened) as client:
                 for outcome in take_snapshots(
-                    of_provider,
+                    [target for target in chosen if target.provider == name],
                     client,
-                    warehouse,
+                    opened.warehouse,
                     run,
                     accept_empty=accept_empty,
                     on_progress=progress.walking,
                     heartbeat=progress.heartbeat,
                 ):
+                    opened.pulse.expect()
                     outcomes.append(outcome)
                     progress.ended(outcome)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 from cronsim import CronSim
 
@@ -23,7 +24,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.providers import PROVIDERS
 from pipelines.targets import WatchList, load_targets, make_target
 from pipelines.targets_file import add_target, remove_target
-from pipelines.warehouse.registry import find_name, retire
+from pipelines.warehouse.registry import find_absent, find_name, retire
 
 COLUMNS = ["provider", "label", "target", "cron", "next_at"]
 
@@ -103,26 +104,54 @@ def add(
 @app.command("retire")
 def retire_target(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name or label.", autocompletion=choices.targets)],
+    name: Annotated[
+        str | None, typer.Argument(help="Name or label.", autocompletion=choices.targets)
+    ] = None,
+    *,
+    absent: Annotated[
+        bool,
+        typer.Option("--absent", help="All that this list brought and does not name any more."),
+    ] = False,
 ) -> None:
     """Stop watching a target: it leaves targets.yaml and "now"; its history stays.
 
-    A target that is only taken out of targets.yaml is retired too, at its provider's next run.
+    A target that is only taken out of targets.yaml is retired by the next tick of a schedule.
+    Where a list would retire more than half of a provider's targets, the tick holds them: the file
+    may be the wrong one. If it is right, --absent retires them.
 
     \b
     holdfast targets retire "A vault"
+    holdfast targets retire --absent
     """
+    if (name is None) != absent:
+        raise ConfigurationError("name the target to retire, or say --absent")
     path = settings_of(context).holdfast_targets
     watched = load_targets(path)
-    listed = next((one for one in watched.targets() if name in (one.name, one.label)), None)
     with reading_runtime(context).open_warehouse() as warehouse, warehouse.connect() as connection:
-        with connection.begin():
-            found = listed.name if listed else find_name(connection, name)
-        if found is None:
-            found = watched.find(name).name  # raises, with what comes close
-        if listed:
-            remove_target(path, listed)
-        was_current = retire(connection, found)
+        if name is None:
+            _retire_absent(connection, watched)
+        else:
+            _retire_named(connection, watched, name)
+
+
+def _retire_absent(connection: sa.Connection, watched: WatchList) -> None:
+    absent = find_absent(connection, watched.name, watched.names())
+    retired = retire(connection, [name for found in absent for name in found.names])
+    for name in retired:
+        tell(f"{name} is retired; its history stays.")
+    if not retired:
+        tell(f"Nothing to retire: every target of this list is in {watched.path.name}.")
+
+
+def _retire_named(connection: sa.Connection, watched: WatchList, name: str) -> None:
+    listed = next((one for one in watched.targets() if name in (one.name, one.label)), None)
+    with connection.begin():
+        found = listed.name if listed else find_name(connection, name)
+    if found is None:
+        found = watched.find(name).name  # raises, with what comes close
+    if listed:
+        remove_target(watched.path, listed)
+    was_current = retire(connection, [found])
     tell(
         f"{found} is retired; " + ("its history stays." if was_current else "nothing was current.")
     )

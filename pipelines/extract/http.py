@@ -114,11 +114,17 @@ class Client:
         settings: ProviderSettings,
         *,
         first_backoff: float | None = None,
+        on_work: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`first_backoff`: seconds that the first wait between two tries takes at most."""
+        """`first_backoff`: seconds that the first wait between two tries takes at most.
+
+        `on_work` is called before each request and each wait, by the thread that makes it, with the
+        seconds that it may take.
+        """
         self.provider = provider
         self.settings = settings
         self._first_backoff = FIRST_BACKOFF if first_backoff is None else first_backoff
+        self._on_work = on_work
         self._cancelled = threading.Event()
         self.ahead = ThreadPoolExecutor(settings.concurrency, f"{provider.name}-pages")
         self._budget = RequestBudget(settings.requests_per_minute, sleep=self._sleep)
@@ -151,6 +157,8 @@ class Client:
         self._cancelled.set()
 
     def _sleep(self, seconds: float) -> None:
+        if seconds:
+            self._on_work(seconds)
         if self._cancelled.wait(seconds):
             raise Cancelled("the run was ended before the target was complete")
 
@@ -202,6 +210,7 @@ class Client:
 
     def _try(self, request: PageRequest) -> Answer:
         settings = self.settings
+        self._on_work(settings.total_timeout)
         asked_at = time.monotonic()
         deadline = asked_at + settings.total_timeout
         most_bytes = 2 * settings.max_body_bytes + FRAMING

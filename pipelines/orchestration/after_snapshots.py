@@ -20,7 +20,8 @@ import dagster as dg
 
 from pipelines.errors import HoldfastError
 from pipelines.orchestration.assets import RETRIES
-from pipelines.orchestration.schedules import job_name, unfinished_run
+from pipelines.orchestration.schedules import job_name
+from pipelines.orchestration.unfinished import TAG, TAG_VALUE, sentence, unfinished_run
 from pipelines.paths import REPORT_FILE
 from pipelines.providers.provider import Provider
 from pipelines.runtime import Runtime
@@ -81,14 +82,15 @@ def build_concentration(providers: Iterable[Provider], uri: str) -> dg.AssetsDef
 
         def tell(progress: RefreshProgress) -> None:
             nonlocal told
+            run.pulse.expect()
             if time.monotonic() - told >= LOG_SECONDS:
                 told = time.monotonic()
                 context.log.info(str(progress))
 
         with (
             _explained(),
-            runtime.open_warehouse(connections=1) as warehouse,
-            warehouse.connect() as connection,
+            runtime.open_run(context.run.run_id, context.run.job_name) as run,
+            run.warehouse.connect() as connection,
         ):
             computed = refresh_concentration(connection, seconds=REFRESH_SECONDS, on_progress=tell)
             left = count_missing(connection)
@@ -118,17 +120,20 @@ def build_report(watched: WatchList, providers: Iterable[Provider]) -> dg.Assets
         group_name="holdfast",
         kinds={"python", "html"},
     )
-    def report(runtime: dg.ResourceParam[Runtime]) -> dg.MaterializeResult[None]:
+    def report(
+        context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]
+    ) -> dg.MaterializeResult[None]:
         # Loading the definitions would wait for its libraries, and so would every command.
         from pipelines.analysis.report import overview_plot, write_report  # noqa: PLC0415
 
         home = runtime.settings.holdfast_home
         home.mkdir(parents=True, exist_ok=True)
         path = home / REPORT_FILE
-        with _explained(), runtime.open_warehouse(connections=1) as warehouse:
-            with warehouse.transaction() as connection:
+        with _explained(), runtime.open_run(context.run.run_id, context.run.job_name) as run:
+            with run.warehouse.transaction() as connection:
                 shown = write_report(connection, path, watched=names)
-            with warehouse.transaction() as connection:
+            run.pulse.expect()
+            with run.warehouse.transaction() as connection:
                 picture = overview_plot(connection, home / "matplotlib")
         metadata: dict[str, dg.MetadataValue] = {
             "path": dg.MetadataValue.path(path),
@@ -147,6 +152,7 @@ def build_job() -> "UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.assets(CONCENTRATION, REPORT),
+        tags={TAG: TAG_VALUE},
         description="Computes the concentration figures that are missing and writes the report"
         " anew. The sensor of the same name asks for it when something was published.",
     )
@@ -174,10 +180,10 @@ def build_sensor(providers: Iterable[Provider]) -> dg.SensorDefinition:
         if context.cursor and newest <= int(context.cursor):
             return dg.SkipReason("nothing has been published since the last run was asked for")
         if own := unfinished_run(context.instance, [JOB]):
-            return dg.SkipReason(f"{own}; what is new comes after it")
+            return dg.SkipReason(f"{sentence(own)}; what is new comes after it")
         taking = unfinished_run(context.instance, snapshot_jobs)
         if taking and _ran_lately(context.instance):
-            return dg.SkipReason(f"{taking}; there is one run for all that it publishes")
+            return dg.SkipReason(f"{sentence(taking)}; there is one run for all that it publishes")
         context.update_cursor(str(newest))
         return dg.RunRequest(run_key=str(newest))
 

@@ -9,7 +9,7 @@ retry yields the events of what an earlier attempt committed again: left out, th
 failed partitions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 import dagster as dg
@@ -34,7 +34,7 @@ from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
 from pipelines.snapshots import Failed, Progress, Taken, take_snapshots
 from pipelines.targets import Watch
-from pipelines.warehouse.registry import Run, retire_absent
+from pipelines.warehouse.registry import Run
 
 RETRIES = dg.RetryPolicy(
     max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -61,12 +61,12 @@ SnapshotEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckRes
 
 
 def build_asset(
-    provider: Provider, watch: Watch, watched: Sequence[str], uri: str, api: str
+    provider: Provider, watch: Watch, list_name: str, uri: str, api: str
 ) -> dg.AssetsDefinition:
-    """The asset of a provider's dataset, partitioned by the targets of `watch`.
+    """The asset of a provider's dataset, partitioned by the targets of `watch`, which is part of
+    the list of that name.
 
-    `watched` names the targets of all providers; `uri` tells people where the dataset's table is,
-    `api` where its rows come from.
+    `uri` tells people where the dataset's table is, `api` where its rows come from.
     """
     dataset = provider.dataset
     by_name = {target.name: target for target in watch.targets}
@@ -99,8 +99,8 @@ def build_asset(
         taken: list[Taken] = []
         stopped = None
         try:
-            run = _run(context, config, watch.cron)
-            for outcome in _take(context, runtime, provider, targets, watched, run):
+            run = _run(context, config, watch.cron, list_name)
+            for outcome in _take(context, runtime, provider, targets, run):
                 if isinstance(outcome, Failed):
                     missed.append(Missed.of(outcome))
                     context.log.error(str(missed[-1]))
@@ -131,11 +131,9 @@ def _take(
     runtime: Runtime,
     provider: Provider,
     targets: list[Target],
-    watched: Sequence[str],
     run: Run,
 ) -> Iterator[Taken | Failed]:
-    """Take the targets, with a sign of life in the log where it takes long. Those that are not
-    among the names `watched` are retired, but not by a retry: its list may be an hour old.
+    """Take the targets, with a line in the log now and then where it takes long.
 
     Raises HoldfastError where nothing could be begun.
     """
@@ -147,23 +145,28 @@ def _take(
     def tell() -> None:
         context.log.info("\n".join(str(progress) for progress in list(under_way.values())))
 
-    with runtime.opened(provider.name) as (client, warehouse):
-        if context.retry_number == 0:
-            with warehouse.connect() as connection:
-                for name in retire_absent(connection, watched):
-                    context.log.info("retired, as targets.yaml has it no more: %s", name)
+    connections = runtime.providers[provider.name].concurrency
+    with (
+        runtime.open_run(
+            context.run.run_id, context.run.job_name, connections=connections
+        ) as opened,
+        runtime.open_provider(provider.name, opened) as client,
+    ):
         for outcome in take_snapshots(
-            targets, client, warehouse, run, on_progress=note, heartbeat=tell
+            targets, client, opened.warehouse, run, on_progress=note, heartbeat=tell
         ):
             under_way.pop(outcome.target.name, None)
+            opened.pulse.expect()
             yield outcome
 
 
-def _run(context: dg.AssetExecutionContext, config: SnapshotConfig, cron: str | None) -> Run:
+def _run(
+    context: dg.AssetExecutionContext, config: SnapshotConfig, cron: str | None, list_name: str
+) -> Run:
     """The tick, or else the root run: a repeat of either has the same key."""
-    if config.tick:
-        return Run(f"tick {config.tick}", datetime.fromisoformat(config.tick), cron)
-    return Run(f"run {context.run.root_run_id or context.run.run_id}", cron=cron)
+    at = datetime.fromisoformat(config.tick) if config.tick else None
+    key = f"tick {config.tick}" if at else f"run {context.run.root_run_id or context.run.run_id}"
+    return Run(key, at, cron, list_name, context.run.run_id)
 
 
 def _partitions(context: dg.AssetExecutionContext) -> list[str]:

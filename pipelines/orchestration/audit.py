@@ -14,6 +14,7 @@ import dagster as dg
 from pipelines.errors import HoldfastError
 from pipelines.orchestration.assets import RETRIES
 from pipelines.orchestration.markdown import literal, table
+from pipelines.orchestration.unfinished import TAG, TAG_VALUE
 from pipelines.providers.provider import Provider
 from pipelines.runtime import Runtime
 from pipelines.warehouse.audit import Finding, Rule, audit, load_rules
@@ -49,8 +50,10 @@ def build_audit(provider: Provider) -> dg.AssetChecksDefinition:
         asked = {key.name for key in context.selected_asset_check_keys}
         broken: list[Finding] = []
         try:
-            with runtime.open_warehouse(connections=1) as warehouse:
-                for finding in audit(warehouse, provider, [rules[name] for name in sorted(asked)]):
+            with runtime.open_run(context.run.run_id, context.run.job_name) as run:
+                wanted = [rules[name] for name in sorted(asked)]
+                for finding in audit(run.warehouse, provider, wanted):
+                    run.pulse.expect()
                     if not finding.passed:
                         broken.append(finding)
                         context.log.error(str(finding))
@@ -68,6 +71,7 @@ def build_audit_job(audits: Iterable[dg.AssetChecksDefinition]) -> "UnresolvedAs
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.checks(*audits),
+        tags={TAG: TAG_VALUE},
         description="Checks that what is stored is what was published: no version lost, altered,"
         " doubled or overlapping, every count as it was. Reads every row, writes nothing, and may"
         " run beside snapshots. The same by hand: holdfast audit",

@@ -5,9 +5,11 @@ import dagster as dg
 from pipelines.orchestration import after_snapshots
 from pipelines.orchestration.assets import build_asset
 from pipelines.orchestration.audit import build_audit, build_audit_job, build_audit_schedule
+from pipelines.orchestration.dead_runs import OurRuns, build_dead_runs_sensor
 from pipelines.orchestration.describe import job_description
 from pipelines.orchestration.lineage import api_spec, view_specs
-from pipelines.orchestration.schedules import build_schedule, job_name
+from pipelines.orchestration.schedules import Care, build_schedule, job_name
+from pipelines.orchestration.unfinished import TAG, TAG_VALUE
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.targets import Watch, WatchList
@@ -19,10 +21,14 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
     watches = {name: watched.watches.get(name, Watch(name, None, ())) for name in PROVIDERS}
     urls = {name: runtime.providers[name].base_url for name in PROVIDERS}
     audits = [build_audit(provider) for provider in PROVIDERS.values()]
+    own_assets = [provider.dataset.name for provider in PROVIDERS.values()]
+    own_assets += [after_snapshots.CONCENTRATION, after_snapshots.REPORT]
+    runs = OurRuns(frozenset(map(dg.AssetKey, own_assets)))
+    care = Care(runtime, runs)
     return dg.Definitions(
         assets=[
             *(
-                build_asset(PROVIDERS[name], watch, watched.names(), runtime.uri, urls[name])
+                build_asset(PROVIDERS[name], watch, watched.name, runtime.uri, urls[name])
                 for name, watch in watches.items()
             ),
             *(api_spec(PROVIDERS[name], url) for name, url in urls.items()),
@@ -40,7 +46,7 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
                     selection=dg.AssetSelection.assets(provider.dataset.name)
                     - dg.AssetSelection.checks(*audits),
                     description=job_description(provider, watches[name]),
-                    tags={"provider": name},
+                    tags={"provider": name, TAG: TAG_VALUE},
                 )
                 for name, provider in PROVIDERS.items()
             ),
@@ -48,12 +54,15 @@ def build_definitions(watched: WatchList, runtime: Runtime) -> dg.Definitions:
         schedules=[
             build_audit_schedule(),
             *(
-                build_schedule(PROVIDERS[name], watch, watch.cron, chunk_size)
+                build_schedule(PROVIDERS[name], watch, watch.cron, chunk_size, care)
                 for name, watch in watches.items()
                 if watch.cron
             ),
         ],
-        sensors=[after_snapshots.build_sensor(PROVIDERS.values())],
+        sensors=[
+            after_snapshots.build_sensor(PROVIDERS.values()),
+            build_dead_runs_sensor(runtime, runs),
+        ],
         resources={"runtime": runtime},
         executor=dg.in_process_executor,
     )

@@ -1,36 +1,84 @@
 """One schedule a provider, from its cron in targets.yaml.
 
-A tick makes one run for each chunk of targets, as a partition range. It is skipped while the
-provider's last run is queued or running: the API answers "now", so a tick that is late has nothing
-to catch up on.
+A tick makes one run for each chunk of targets, as a partition range. Before that it reads the list
+again and retires what is no longer on it: a run, or a process that has loaded an older list, must
+not. It ends runs that are dead, and is skipped while the provider's last run is queued or lives:
+the API answers "now", so a tick that is late has nothing to catch up on. A run that holds up a
+third tick makes the tick fail: a grey "skipped" is looked at by nobody.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
+from pipelines.errors import ConfigurationError, HoldfastError
+from pipelines.orchestration.dead_runs import OurRuns, end_dead_runs
 from pipelines.orchestration.describe import schedule_description
+from pipelines.orchestration.unfinished import sentence, ticks_since, unfinished_run
 from pipelines.providers.provider import Provider
-from pipelines.targets import Watch
+from pipelines.runtime import Runtime
+from pipelines.targets import Watch, WatchList, load_targets
+from pipelines.warehouse.postgres import Warehouse
+from pipelines.warehouse.registry import find_absent, retire
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+TICKS_HELD_UP = 2
+"""Ticks that a run may hold up before the next one fails."""
 
 
 def job_name(provider: Provider) -> str:
     return f"{provider.name}_snapshots"
 
 
+@dataclass(frozen=True)
+class Care:
+    """What a tick does before it asks for runs, with what it needs for that."""
+
+    runtime: Runtime
+    runs: OurRuns
+
+    def take(self, context: dg.ScheduleEvaluationContext) -> frozenset[str] | None:
+        """Retire what is no longer on the list and end dead runs. Returns the names that are on the
+        list now; None where it can't be read, which the tick's log says."""
+        try:
+            watched = load_targets(self.runtime.settings.holdfast_targets)
+        except ConfigurationError as error:
+            context.log.warning("nothing was retired, as the list can't be read: %s", error)
+            watched = None
+        try:
+            with self.runtime.open_warehouse(connections=2) as warehouse:
+                if watched:
+                    _retire_absent(context, warehouse, watched)
+                for told in end_dead_runs(context.instance, warehouse, self.runs):
+                    context.log.warning("ended %s", told)
+        except HoldfastError as error:
+            context.log.warning("nothing was retired, no dead run was looked for: %s", error)
+        return frozenset(watched.names()) if watched else None
+
+
+def _retire_absent(
+    context: dg.ScheduleEvaluationContext, warehouse: Warehouse, watched: WatchList
+) -> None:
+    with warehouse.connect() as connection:
+        for absent in find_absent(connection, watched.name, watched.names()):
+            if absent.is_doubtful:
+                context.log.error(
+                    "%s (%s), and are held, as the file may be the wrong one. If it is right:"
+                    " holdfast targets retire --absent. If another list loads into this warehouse,"
+                    " give each a name in its targets.yaml, as in list: traders",
+                    absent,
+                    watched.path,
+                )
+                continue
+            for name in retire(connection, absent.names):
+                context.log.info("retired, as %s does not name it: %s", watched.path.name, name)
+
+
 def build_schedule(
-    provider: Provider, watch: Watch, cron: str, chunk_size: int
+    provider: Provider, watch: Watch, cron: str, chunk_size: int, care: Care
 ) -> dg.ScheduleDefinition:
     """The schedule that asks for all of a provider's targets at each tick of `cron` (UTC)."""
     names = [target.name for target in watch.targets]
@@ -48,27 +96,24 @@ def build_schedule(
     def tick(
         context: dg.ScheduleEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        if not names:
+        listed = care.take(context)
+        wanted = [name for name in names if listed is None or name in listed]
+        if not wanted:
             yield dg.SkipReason(f"targets.yaml has no {provider.title} target")
             return
+        now = context.scheduled_execution_time
         if unfinished := unfinished_run(context.instance, [job]):
-            yield dg.SkipReason(f"{unfinished}; the next tick takes what is so then")
+            held_up = ticks_since(unfinished, cron, now)
+            if held_up > TICKS_HELD_UP:
+                raise dg.Failure(
+                    f"{sentence(unfinished)}: it has held up {held_up} ticks. If it is to go on,"
+                    " make the schedule slower or the list shorter; else end it on its page"
+                )
+            yield dg.SkipReason(f"{sentence(unfinished)}; the next tick takes what is so then")
             return
-        yield from run_requests(
-            names, provider, context.scheduled_execution_time.isoformat(), chunk_size
-        )
+        yield from run_requests(wanted, provider, now.isoformat(), chunk_size)
 
     return tick
-
-
-def unfinished_run(instance: dg.DagsterInstance, jobs: Iterable[str]) -> str | None:
-    """The beginning of a sentence about a run of any of these jobs that has not ended."""
-    for job in jobs:
-        found = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1)
-        if found:
-            run = found[0].dagster_run
-            return f"run {run.run_id[:8]} of {job} is still {run.status.value.lower()}"
-    return None
 
 
 def run_requests(

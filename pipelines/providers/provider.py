@@ -90,6 +90,9 @@ class Dataset:
         return tuple(name for name in self.column_names if name not in self.key)
 
 
+DEFAULT_LIST = "targets"
+"""Name of a list of targets that gives itself none."""
+
 LONGEST_OPTIONS = 500
 """Characters of options that a target's name shows."""
 

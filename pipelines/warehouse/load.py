@@ -26,6 +26,7 @@ from pipelines.warehouse.registry import (
     last_published,
     return_from_retirement,
 )
+from pipelines.warehouse.runs import fence
 from pipelines.warehouse.schema import KINDS, DatasetTables, dataset_tables, snapshot
 from pipelines.warehouse.session import same_session
 from pipelines.warehouse.staging import Staging
@@ -99,10 +100,13 @@ def publish(
     published before and True. Raises Superseded for a walk that overlaps one published meanwhile,
     Contradicted where `removed` and staging do not fit what is published, HeldBack where a guard
     holds the set, TargetBusy when another process does not let go of the target, SessionNotKept
-    where a pooler answers from a session that does not hold the walk.
+    where a pooler answers from a session that does not hold the walk, RunEnded where the run was
+    ended from outside.
     """
     with same_session(connection):
         _lock(connection, target_id)
+        if run.run_id is not None:
+            fence(connection, run.run_id)
         if repeated := find_published(connection, target_id, run.key):
             return repeated, True
         last = last_published(connection, target_id)

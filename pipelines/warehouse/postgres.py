@@ -82,8 +82,10 @@ def place(url: sa.URL) -> str:
 class Warehouse:
     """A pool of connections to one database."""
 
-    def __init__(self, url: str, *, connections: int = 5) -> None:
+    def __init__(self, url: str, *, connections: int = 5, session: str | None = None) -> None:
+        """`session`: the name that its sessions have in pg_stat_activity, whatever the URL says."""
         self.url = parse_url(url)
+        self._session = session
         self._engine = sa.create_engine(
             self.url,
             pool_size=connections,
@@ -113,7 +115,7 @@ class Warehouse:
         options = given if isinstance(given, str) else " ".join(given)
         driver: psycopg.Connection[Any] = dialect.loaded_dbapi.connect(*arguments, **parameters)
         try:
-            begin_session(driver, record.info, given=options, place=self.place)
+            begin_session(driver, record.info, given=options, place=self.place, name=self._session)
         except BaseException:
             driver.close()
             raise

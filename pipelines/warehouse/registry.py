@@ -12,7 +12,7 @@ from cronsim import CronSim
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from pipelines.errors import ConfigurationError, HeldBack, HoldfastError
-from pipelines.providers.provider import Proof, Target
+from pipelines.providers.provider import DEFAULT_LIST, Proof, Target
 from pipelines.warehouse.schema import snapshot, walk_failure
 from pipelines.warehouse.schema import target as target_table
 from pipelines.warehouse.text import cut, escape
@@ -22,12 +22,16 @@ from pipelines.warehouse.text import cut, escape
 class Run:
     """The tick or the manual run on whose behalf targets are taken. A repeat has the same key.
 
-    `cron` is the schedule of the targets (five fields, UTC), None where they have none.
+    `cron` is the schedule of the targets (five fields, UTC), None where they have none;
+    `list_name` the list that brings them. `run_id` names the run's row (warehouse.runs); without
+    one nobody can end it from outside, as in trials.
     """
 
     key: str
     scheduled_at: datetime | None = None
     cron: str | None = None
+    list_name: str = DEFAULT_LIST
+    run_id: str | None = None
 
     def next_due(self, after: datetime) -> datetime | None:
         """The next tick of the schedule after a moment."""
@@ -77,9 +81,12 @@ class PublishedSnapshot:
         return self.previous_id is None and self.rows == 0
 
 
-def register_target(connection: sa.Connection, target: Target) -> int:
-    """The target's id; a target that is new here is entered."""
+def register_target(
+    connection: sa.Connection, target: Target, list_name: str = DEFAULT_LIST
+) -> int:
+    """The target's id; a target that is new here is entered. It belongs to the list from now on."""
     described = {
+        "list": list_name,
         "subject": target.subject,
         "options": target.options,
         "label": escape(target.label) if target.label else None,
@@ -88,6 +95,7 @@ def register_target(connection: sa.Connection, target: Target) -> int:
     known = sa.select(target_table.c.target_id).where(
         target_table.c.name == target.name,
         target_table.c.label.is_not_distinct_from(described["label"]),
+        target_table.c.list == list_name,
     )
     with connection.begin():
         found = connection.scalar(known)
@@ -100,26 +108,58 @@ def register_target(connection: sa.Connection, target: Target) -> int:
     return int(found)
 
 
-def retire_absent(connection: sa.Connection, watched: Collection[str]) -> list[str]:
-    """Retire the targets that are not among the names `watched`, of all providers; returns theirs.
+MOST_RETIRED = 0.5
+"""The share of a provider's targets that a list may retire without a person's word."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Targets that belong to a list and are no longer on it, of one provider, which has `current`
+    targets of that list."""
+
+    provider: str
+    names: tuple[str, ...]
+    current: int
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether they are more than a change of a list explains: an empty or a wrong file."""
+        return len(self.names) > MOST_RETIRED * self.current
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.names)} of {self.current} {self.provider} targets are no longer on the list"
+        )
+
+
+def find_absent(
+    connection: sa.Connection, list_name: str, watched: Collection[str]
+) -> list[Absent]:
+    """What `list_name` brought and does not name any more, by provider. `watched`: the names that
+    are on it now."""
+    is_absent = target_table.c.name != sa.all_(sa.literal(list(watched), ARRAY(sa.Text)))
+    names = sa.func.array_agg(target_table.c.name).filter(is_absent)
+    with connection.begin():
+        found = connection.execute(
+            sa.select(target_table.c.provider, names.label("names"), sa.func.count().label("all"))
+            .where(target_table.c.list == list_name, target_table.c.retired_at.is_(None))
+            .group_by(target_table.c.provider)
+            .order_by(target_table.c.provider)
+        ).all()
+    return [Absent(row.provider, tuple(sorted(row.names)), row.all) for row in found if row.names]
+
+
+def retire(connection: sa.Connection, names: Collection[str]) -> list[str]:
+    """Retire targets; returns the names of those that were current.
 
     They leave "now" and keep their history. A target that is watched again goes on where it
     stopped, at its next snapshot: the time between counts as one without snapshots.
     """
-    names = sa.literal(list(watched), ARRAY(sa.Text))
-    return _retire(connection, target_table.c.name != sa.all_(names))
-
-
-def retire(connection: sa.Connection, name: str) -> bool:
-    """Retire one target, as `retire_absent` does; False when no such target was current."""
-    return bool(_retire(connection, target_table.c.name == name))
-
-
-def _retire(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[str]:
+    wanted = target_table.c.name == sa.any_(sa.literal(list(names), ARRAY(sa.Text)))
     with connection.begin():
         retired = connection.execute(
             target_table.update()
-            .where(condition, target_table.c.retired_at.is_(None))
+            .where(wanted, target_table.c.retired_at.is_(None))
             .values(retired_at=sa.func.clock_timestamp())
             .returning(target_table.c.name)
         )

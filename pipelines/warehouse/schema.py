@@ -38,6 +38,23 @@ target = sa.Table(
     sa.Column("label", sa.Text),
     _time("created_at", server_default=sa.func.now()),
     _time("retired_at", nullable=True),
+    sa.Column("list", sa.Text, nullable=False, server_default="targets"),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("job", sa.Text, nullable=False),
+    sa.Column("worker", sa.Text),
+    _time("started_at", nullable=True),
+    _time("seen_at", nullable=True),
+    _time("waits_until", nullable=True),
+    _time("looked_at", nullable=True),
+    _time("silent_since", nullable=True),
+    _time("finished_at", nullable=True),
+    _time("ended_at", nullable=True),
+    sa.Column("ended_why", sa.Text),
 )
 
 snapshot = sa.Table(

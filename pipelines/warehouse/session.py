@@ -55,17 +55,23 @@ _READ = "select name, current_setting(name) from unnest(%s::text[]) as wanted (n
 
 
 def begin_session(
-    driver: psycopg.Connection[Any], info: MutableMapping[Any, Any], *, given: str, place: str
+    driver: psycopg.Connection[Any],
+    info: MutableMapping[Any, Any],
+    *,
+    given: str,
+    place: str,
+    name: str | None = None,
 ) -> None:
     """Set what is relied on in a session that was just connected to, and mark it in `info`.
 
     `given` are the options in DATABASE_URL, whose own patience is kept; `place` names the database
-    in messages. Raises ConfigurationError for a database that is not UTF-8, and where a format can
-    not be set; psycopg.Error.
+    in messages, `name` the session for those who look at the server. Raises ConfigurationError for
+    a database that is not UTF-8, and where a format can't be set; psycopg.Error.
     """
     nonce = secrets.token_hex(16)
-    patience = {name: value for name, value in PATIENCE.items() if name not in given}
-    _set(driver, FORMATS | patience | {_NONCE: nonce})
+    patience = {key: value for key, value in PATIENCE.items() if key not in given}
+    named = {"application_name": name} if name else {}
+    _set(driver, FORMATS | patience | named | {_NONCE: nonce})
     _check_formats(driver, place)
     driver.commit()
     info[_NONCE] = nonce

@@ -69,14 +69,22 @@ def test_a_target_that_does_not_exist_makes_exit_code_2_and_a_suggestion(holdfas
     assert "did you mean The vault" in done.stderr
 
 
-def test_a_target_that_left_the_list_is_retired(holdfast, environment, world: World, pipeline):
-    holdfast("snapshot", **environment)
-    key = world.targets("catenis")[0]
-    path = Path(environment["HOLDFAST_TARGETS"])
-    path.write_text(path.read_text().replace(key.removeprefix("catenis:"), OTHER_ASSET))
-    done = holdfast("snapshot", "--provider", "catenis", **environment)
-    assert f"retired, as targets.yaml has it no more: {key}" in done.stderr
-    assert pipeline.sql("select name from target where retired_at is not null") == [(key,)]
+def test_a_snapshot_retires_nothing_whatever_its_list_says(
+    holdfast, environment, world: World, pipeline
+):
+    for arguments in ((), ("--accept-empty", "nobody"), ("nobody",)):
+        path = Path(environment["HOLDFAST_TARGETS"])
+        holdfast("snapshot", *arguments, **environment)
+        path.write_text(f"altura:\n{path.read_text().partition('altura:')[2]}")
+    assert pipeline.sql("select count(*) from target where retired_at is not null") == [(0,)]
+
+
+def test_a_wrong_name_beside_accept_empty_is_refused_before_anything_is_opened(
+    holdfast, environment
+):
+    gone = environment | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere"}
+    done = holdfast("snapshot", "nobody", "--accept-empty", **gone)
+    assert (done.returncode, "has no target 'nobody'" in done.stderr) == (2, True), done.stderr
 
 
 def test_the_concentration_of_what_was_published_is_there_and_what_is_left_is_told(

@@ -120,13 +120,31 @@ def test_a_key_given_several_times_makes_a_list(holdfast, listed):
     assert f"        - {PRINCIPAL}.a::b\n        - {PRINCIPAL}.c::d\n" in listed.read_text()
 
 
-def test_a_provider_whose_list_was_emptied_by_hand_leaves_now_too(holdfast, environment, pipeline):
+def test_what_was_taken_out_by_hand_leaves_now_with_absent(holdfast, environment, pipeline):
     holdfast("snapshot", **environment)
     path = Path(environment["HOLDFAST_TARGETS"])
     path.write_text(path.read_text().partition("catenis:")[0])
-    holdfast("snapshot", **environment)
+    done = holdfast("targets", "retire", "--absent", **environment)
+    assert (done.returncode, "is retired; its history stays" in done.stderr) == (0, True)
     now = "select provider from positions where valid_to is null group by 1 order by 1"
     assert pipeline.sql(now) == [("altura",), ("hiro",)]
+    again = holdfast("targets", "retire", "--absent", **environment)
+    assert (again.returncode, "Nothing to retire" in again.stderr) == (0, True)
+
+
+def test_another_lists_targets_are_not_absent_from_this_one(holdfast, environment, pipeline):
+    holdfast("snapshot", **environment)
+    path = Path(environment["HOLDFAST_TARGETS"])
+    path.write_text("list: another team's\n")
+    done = holdfast("targets", "retire", "--absent", **environment)
+    assert (done.returncode, "Nothing to retire" in done.stderr) == (0, True)
+    assert pipeline.sql("select count(*) from target where retired_at is not null") == [(0,)]
+
+
+@pytest.mark.parametrize("arguments", [(), ("A vault", "--absent")])
+def test_either_a_name_or_all_that_are_absent_are_retired(holdfast, environment, arguments):
+    done = holdfast("targets", "retire", *arguments, **environment)
+    assert (done.returncode, "or say --absent" in done.stderr) == (2, True)
 
 
 def test_a_target_that_has_to_be_removed_by_hand_is_not_half_retired(

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.errors import Unreachable
 from pipelines.sandbox.world import World
-from pipelines.warehouse.registry import retire, retire_absent
+from pipelines.warehouse.registry import find_absent, register_target, retire
 
 NOW = "select count(*) from positions where valid_to is null"
 HELD_SINCE = "select holder, held_since from positions where target = :name order by 1"
@@ -19,9 +19,15 @@ def assets(pipeline, world: World) -> list[str]:
     return keys
 
 
-def retire_all_but(pipeline, *names: str) -> list[str]:
+def absent(pipeline, *names: str, of: str = "targets"):
     with pipeline.warehouse.connect() as connection:
-        return retire_absent(connection, names)
+        return find_absent(connection, of, names)
+
+
+def retire_all_but(pipeline, *names: str) -> list[str]:
+    gone = [name for found in absent(pipeline, *names) for name in found.names]
+    with pipeline.warehouse.connect() as connection:
+        return retire(connection, gone)
 
 
 def test_what_is_not_watched_any_more_leaves_now_and_stays_in_the_past(pipeline, assets):
@@ -47,7 +53,7 @@ def test_a_target_is_retired_once_whatever_its_provider(pipeline, assets, world:
 def test_a_walk_that_was_under_way_does_not_undo_a_retirement(pipeline, assets, sandbox):
     def retire_meanwhile(exchange, answer):
         with pipeline.warehouse.connect() as connection:
-            retire(connection, assets[0])
+            retire(connection, [assets[0]])
 
     sandbox.after_response = retire_meanwhile
     pipeline.take(assets[0])
@@ -59,9 +65,9 @@ def test_a_walk_that_was_under_way_does_not_undo_a_retirement(pipeline, assets, 
 
 def test_one_target_is_retired_by_its_name(pipeline, assets):
     with pipeline.warehouse.connect() as connection:
-        assert retire(connection, assets[0])
-        assert not retire(connection, assets[0])
-        assert not retire(connection, "catenis:unknown")
+        assert retire(connection, [assets[0]])
+        assert not retire(connection, [assets[0]])
+        assert not retire(connection, ["catenis:unknown"])
     assert pipeline.sql(NOW) == [(20,)]
 
 
@@ -80,3 +86,34 @@ def test_a_failed_walk_does_not_bring_a_target_back(pipeline, assets):
     with pytest.raises(Unreachable):
         pipeline.take(assets[0], base_url="http://127.0.0.1:1", max_tries=1)
     assert pipeline.sql(NOW) == [(0,)]
+
+
+def test_a_list_misses_only_what_it_brought_itself(pipeline, assets, world: World):
+    other = world.add_catenis_asset(3)
+    with pipeline.warehouse.connect() as connection:
+        register_target(connection, pipeline.target(other), "another team's")
+    [found] = absent(pipeline, assets[0])
+    assert (found.provider, found.names, found.current) == ("catenis", (assets[1],), 2)
+    [found] = absent(pipeline, of="another team's")
+    assert found.names == (other,)
+    assert absent(pipeline, of="unknown") == []
+
+
+def test_a_target_belongs_to_the_list_that_brought_it_last(pipeline, assets):
+    with pipeline.warehouse.connect() as connection:
+        register_target(connection, pipeline.target(assets[0]), "another")
+    [found] = absent(pipeline)
+    assert found.names == (assets[1],)
+
+
+@pytest.mark.parametrize(("gone", "doubtful"), [(1, False), (2, False), (3, True), (4, True)])
+def test_a_list_that_misses_more_than_half_of_a_providers_targets_is_doubtful(
+    pipeline, world: World, gone, doubtful
+):
+    keys = [world.add_altura_item(1) for _ in range(4)]
+    with pipeline.warehouse.connect() as connection:
+        for key in keys:
+            register_target(connection, pipeline.target(key))
+    [found] = absent(pipeline, *keys[gone:])
+    assert (len(found.names), found.current, found.is_doubtful) == (gone, 4, doubtful)
+    assert str(found) == f"{gone} of 4 altura targets are no longer on the list"

@@ -201,8 +201,11 @@ def test_a_second_one_is_refused_and_told_where_the_first_runs(running):
 def test_another_shell_works_on_the_same_world(running):
     runtime = serving_runtime(Settings(_env_file=None, holdfast_home=running.folder))
     target = next(load_targets(running.list).targets())
-    with runtime.opened(target.provider) as (client, warehouse):
-        outcomes = list(take_snapshots([target], client, warehouse, Run("another shell")))
+    with (
+        runtime.open_run("another shell", "a test") as opened,
+        runtime.open_provider(target.provider, opened) as client,
+    ):
+        outcomes = list(take_snapshots([target], client, opened.warehouse, Run("another shell")))
     assert isinstance(outcomes[0], Taken)
     with (
         pytest.raises(ConfigurationError, match="runs already"),

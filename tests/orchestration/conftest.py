@@ -1,12 +1,14 @@
 """Real Dagster runs over the sandbox and a database, recorded in an instance of their own."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
+from pipelines.orchestration import dead_runs
 from pipelines.orchestration.build import build_definitions
 from pipelines.orchestration.schedules import job_name, partition_range, run_config
 from pipelines.providers import PROVIDERS
@@ -66,3 +68,10 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def orchestra(pipeline, instance: dg.DagsterInstance) -> Orchestra:
     return Orchestra(pipeline, instance)
+
+
+@pytest.fixture
+def long_running_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' Postgres as if it had run for long: times are moved back, its start can't be."""
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(dead_runs, "server_started", lambda connection: long_ago)

@@ -54,7 +54,7 @@ def _take_all(runtime: Runtime, warehouse: Warehouse, world: World, name: str, n
     assert all(hasattr(outcome, "snapshot") for outcome in outcomes), outcomes
     if number in (4, ROUNDS - 1):
         with warehouse.connect() as connection:
-            assert retire(connection, first.name)
+            assert retire(connection, [first.name])
 
 
 def _move(world: World) -> None:

@@ -112,7 +112,7 @@ def test_a_target_that_failed_before_its_first_snapshot_is_failing(pipeline, key
 def test_a_retired_target_is_not_awaited(pipeline, key, tick):
     tick("first")
     with pipeline.warehouse.connect() as connection:
-        assert retire(connection, key)
+        assert retire(connection, [key])
     assert pipeline.sql("select * from mart.freshness") == []
     assert pipeline.sql("select count(*) from mart.snapshots") == [(1,)]
 
@@ -120,7 +120,7 @@ def test_a_retired_target_is_not_awaited(pipeline, key, tick):
 def test_a_target_that_is_watched_again_and_not_proven_is_failing(pipeline, key, tick):
     tick("first")
     with pipeline.warehouse.connect() as connection:
-        assert retire(connection, key)
+        assert retire(connection, [key])
     with pytest.raises(RequestRefused):
         pipeline.take(key, api_secret=SecretStr("wrong"))
     assert (freshness(pipeline).state, freshness(pipeline).unproven_ticks) == ("failing", 1)

@@ -75,7 +75,7 @@ def _retire(truth: Truth, number: int) -> None:
     world = truth.pipeline.world
     gone = {2: world.targets()[1], ROUNDS - 2: world.targets()[-1]}
     with truth.pipeline.warehouse.connect() as connection:
-        assert number not in gone or retire(connection, gone[number])
+        assert number not in gone or retire(connection, [gone[number]])
 
 
 def _happen(world: World, number: int) -> None:
