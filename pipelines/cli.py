@@ -133,11 +133,14 @@ def flags_first(arguments: list[str]) -> list[str]:
 
 def refuse_foreign(program: Path) -> None:
     """Raises ConfigurationError where the program lies in a copied or moved .venv: it would work
-    for the folder that the .venv was made in, on that folder's data."""
-    if program.name == "holdfast" and program.resolve().parent != Path(sys.prefix, "bin").resolve():
+    for the folder that the .venv was made in, on that folder's data. Outside of a virtual
+    environment, as for pip install --user, a program and its Python may lie anywhere."""
+    home = program.resolve().parent.parent
+    moved = (home / "pyvenv.cfg").exists() and home != Path(sys.prefix).resolve()
+    if program.name == "holdfast" and moved:
         raise ConfigurationError(
-            f"{program} was copied or moved with its folder, and belongs to {sys.prefix}. In the"
-            " folder where it is now, say: make install"
+            f"{program} was copied or moved with its folder, and belongs to {sys.prefix}. Install"
+            " Holdfast again where it is now; in a checkout, say: make install"
         )
 
 

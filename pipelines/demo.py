@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.sandbox.live import Clockwork
@@ -25,7 +25,7 @@ SECONDS_A_TICK = 3.0
 TICKS_RELIVED = 2_000
 """At most so many when a world goes on: each takes milliseconds, and more the older the world."""
 REQUESTS_PER_MINUTE = 60_000
-TARGETS = ROOT / "targets.demo.yaml"
+TARGETS = shipped("targets.demo.yaml")
 
 
 def demo_settings(settings: Settings) -> Settings:

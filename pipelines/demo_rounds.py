@@ -15,6 +15,7 @@ from pipelines.paths import REPORT_FILE
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
+from pipelines.service.announcement import command_of
 from pipelines.settings import Settings
 from pipelines.snapshots import Taken
 from pipelines.targets import WatchList, load_targets
@@ -118,7 +119,7 @@ def _show_changes(runtime: Runtime, console: Console) -> None:
 
 
 def _show_next(home: Path, console: Console) -> None:
-    command = ".venv/bin/holdfast --demo"
+    command = command_of(demo=True)
     console.print("Three things to try next", style="bold")
     lines = [
         f"  How each target is:  {command} status",
@@ -126,9 +127,9 @@ def _show_next(home: Path, console: Console) -> None:
         f"  Ask in SQL:          {command} postgres psql -c '{QUESTION}'",
         "",
         f"The report, for a browser: {home / REPORT_FILE}",
-        "The same on a schedule, with Dagster's pages to look at: make up DEMO=1",
+        f"The same on a schedule, with Dagster's pages to look at: {command} up",
         f"The demo's Postgres still runs; its data is in {home}.",
-        f"Stop it with: make down, or {command} down",
+        f"Stop it with: {command} down",
     ]
     for line in lines:  # one line each, however narrow the terminal: they are there to be copied
         console.print(line, soft_wrap=True, highlight=False, markup=False)

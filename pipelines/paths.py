@@ -1,9 +1,34 @@
-"""Where the project's own files are."""
+"""Where files are: those that come with Holdfast, and those of the person who works with it.
+
+What comes with it (sql/, dagster.yaml, the lists of targets) lies beside the package in a checkout.
+A wheel holds it inside the package, since site-packages belongs to all that is installed there.
+What a person writes or gets (targets.yaml, .env, .holdfast) lies in the working folder and never
+in an installation, which the next `pip install` replaces.
+"""
 
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The project's folder: sql/, targets.yaml and .env are found from here."""
+"""The folder that the package is imported from: a checkout's, or an installation's site-packages.
+What the program reads there is found by `shipped`, what it writes by `working_folder`."""
+
+_INSIDE = Path(__file__).resolve().with_name("shipped")
+"""Where hatch_build.py puts what comes with Holdfast; a checkout has no such folder."""
 
 REPORT_FILE = "report.html"
 """The page that Dagster writes anew after snapshots, in the state folder."""
+
+
+def shipped(name: str) -> Path:
+    """A file or folder that comes with Holdfast, by its path in the project, such as sql/marts."""
+    return (_INSIDE if _INSIDE.is_dir() else ROOT) / name
+
+
+def working_folder() -> Path:
+    """The folder of targets.yaml, .env and .holdfast, which relative paths count from.
+
+    For a checkout it is the checkout, wherever a process was started, so that a cron job and a
+    person mean the same data. For an installed wheel it is the current folder; the processes that
+    `holdfast up` starts inherit it.
+    """
+    return Path.cwd() if _INSIDE.is_dir() else ROOT

@@ -1,6 +1,6 @@
 """The environment, as typed settings.
 
-Every name is an environment variable, or a line of a `.env` file at the project's root. Nothing is
+Every name is an environment variable, or a line of a `.env` file in the working folder. Nothing is
 read at import; secrets are pydantic's SecretStr, so that no repr, log or exception shows them.
 
 `docs/configuration.md` and `.env.example` are written from these classes by
@@ -16,23 +16,23 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.environment import reading
-from pipelines.paths import ROOT
+from pipelines.paths import working_folder
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings
 
-ENV_FILE = ROOT / ".env"
+ENV_FILE = Path(".env")
+"""Its path, from the working folder."""
 
 
-def _from_root(path: Path) -> Path:
-    """`path` with `~` as the home folder; a relative one counts from the project's root, so that
-    all processes mean the same folder, wherever each was started."""
+def _located(path: Path) -> Path:
+    """`path` with `~` as the home folder; a relative one counts from the working folder."""
     try:
-        return ROOT / path.expanduser()
+        return working_folder() / path.expanduser()
     except RuntimeError:
         raise ValueError("there is no home folder for its ~") from None
 
 
-LocalPath = Annotated[Path, AfterValidator(_from_root)]
+LocalPath = Annotated[Path, AfterValidator(_located)]
 
 
 class Settings(BaseSettings):
@@ -46,11 +46,11 @@ class Settings(BaseSettings):
         " the password write %40 for an @. Without it, a server of the project's own.",
     )
     holdfast_home: LocalPath = Field(
-        default=ROOT / ".holdfast",
+        default=Path(".holdfast"),
         description="Folder of the project's own server, its data, and the demo's.",
     )
     holdfast_targets: LocalPath = Field(
-        default=ROOT / "targets.yaml", description="The list of what is watched."
+        default=Path("targets.yaml"), description="The list of what is watched."
     )
     holdfast_postgres_bin: LocalPath | None = Field(
         default=None,
@@ -68,7 +68,7 @@ class Settings(BaseSettings):
 
 def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
     """What is not particular to a provider. Raises ConfigurationError naming each mistake in it."""
-    with reading(env_file, [Settings]) as look:
+    with reading(env_file and _located(env_file), [Settings]) as look:
         return look.read(Settings)
 
 
@@ -83,7 +83,7 @@ def load_all_settings(
     Raises ConfigurationError naming each mistake in all of them.
     """
     kinds = {name: provider.settings_type for name, provider in PROVIDERS.items()}
-    with reading(env_file, [Settings, *kinds.values()]) as look:
+    with reading(env_file and _located(env_file), [Settings, *kinds.values()]) as look:
         if parse_url:
             look.check("DATABASE_URL", parse_url)
         settings = look.read(Settings)

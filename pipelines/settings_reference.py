@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic_settings import BaseSettings
 
 from pipelines.environment import INTERNAL_NAMES
-from pipelines.paths import ROOT
+from pipelines.paths import working_folder
 from pipelines.providers import PROVIDERS
 from pipelines.settings import Settings
 from pipelines.variables import Variable, variables
@@ -22,23 +22,29 @@ from pipelines.variables import Variable, variables
 COMMAND = "python -m pipelines.settings_reference"
 
 _HOW_THEY_ARE_READ = """\
-Every setting is an environment variable, or a line `NAME=value` of a file `.env` at the project's
-root; `.env.example` is a template for it. All of them are optional, but for those marked
+Every setting is an environment variable, or a line `NAME=value` of a file `.env` in the working
+folder; `.env.example` is a template for it. All of them are optional, but for those marked
 **required**.
+
+The **working folder** of a checkout is the checkout, whatever folder a command is started in. Where
+Holdfast was installed from a wheel, it is the folder that a command is started in: `.env`,
+`targets.yaml` and `.holdfast` are looked for and made there, and `holdfast up` has the processes
+that it starts do the same.
 
 - The environment wins over `.env`; an empty value is as good as none, in both. Capitals and small
   letters in names are the same.
 - In `.env`, a `#` at the beginning of a line or behind a space begins a comment, quotes around a
   value are taken off, and `${NAME}` stands for another variable's value. A setting may be given
   once, on one line. The file is UTF-8.
-- A path may begin with `~`. One that is not absolute counts from the project's root, whatever
-  folder a command is started in.
+- A path may begin with `~`. One that is not absolute counts from the working folder.
 - All mistakes are told at once, with the line of `.env` or as the environment's, before anything
   else happens: by `up` and `snapshot` those of all settings, by commands that ask no provider
   those of the general ones alone. The values of secrets are never shown.
 - A name that begins like a setting's and is none is a mistake in `.env`, as is one that comes close
   to `DATABASE_URL`; in the environment it only leads to a warning, since it may be another
   program's. Other names are nobody's business: `DAGSTER_HOME`, say, may stand in the same file.
+
+What is watched, and when, stands in [`targets.yaml`](../targets.yaml).
 """
 
 
@@ -73,8 +79,6 @@ def configuration_page() -> str:
             "# Configuration",
             "",
             _HOW_THEY_ARE_READ,
-            "What is watched, and when, stands in [`targets.yaml`](../targets.yaml).",
-            "",
             *sections,
             "## Not settings",
             "",
@@ -145,7 +149,7 @@ def _comment(text: str) -> list[str]:
     )
 
 
-def write(folder: Path = ROOT) -> None:
+def write(folder: Path) -> None:
     """Write both files below a folder."""
     (folder / "docs").mkdir(exist_ok=True)
     (folder / "docs" / "configuration.md").write_text(configuration_page(), encoding="utf-8")
@@ -153,4 +157,4 @@ def write(folder: Path = ROOT) -> None:
 
 
 if __name__ == "__main__":
-    write()
+    write(working_folder())

@@ -6,12 +6,9 @@ that messages, `docs/configuration.md` and `.env.example` can't say anything but
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic_settings import BaseSettings
-
-from pipelines.paths import ROOT
 
 _KINDS = {
     "integer": "a whole number",
@@ -75,6 +72,4 @@ def _default(shape: Mapping[str, Any]) -> str | None:
     value = shape.get("default")
     if value is None:
         return None
-    if shape.get("format") == "path":
-        return str(Path(value).relative_to(ROOT))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pipelines.paths import ROOT
+from pipelines.paths import shipped, working_folder
 from pipelines.warehouse.embedded import throwaway
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.postgres import Warehouse
 
 COMMAND = "make docs"
 PAGE = Path("docs") / "data-dictionary.md"
-CATALOG = ROOT / "sql" / "catalog"
+CATALOG = shipped("sql/catalog")
 SHORT = 150
 """Comments of so many characters stand in the index as they are."""
 
@@ -306,7 +306,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def write(folder: Path = ROOT) -> None:
+def write(folder: Path) -> None:
     """Write the page below a folder, from a database that is made for it and thrown away."""
     with tempfile.TemporaryDirectory() as scratch, throwaway(Path(scratch)) as server:
         migrate(server.url)
@@ -317,4 +317,4 @@ def write(folder: Path = ROOT) -> None:
 
 
 if __name__ == "__main__":
-    write()
+    write(working_folder())

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from pipelines.analysis.columns import refuse_same_names
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 
 if TYPE_CHECKING:
     import pandas as pd
 
-QUERIES = ROOT / "sql" / "queries"
+QUERIES = shipped("sql/queries")
 
 
 def query(connection: sa.Connection, name: str, **parameters: object) -> "pd.DataFrame":

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from pipelines.analysis.columns import Column, columns_of
 from pipelines.errors import ConfigurationError
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 
 _MADE = re.compile(r"^create or replace (?P<kind>view|function) (?P<name>[\w.]+)", re.MULTILINE)
 _MOMENT = "timestamptz"
@@ -88,7 +88,8 @@ class Source:
 @cache
 def relations() -> tuple[Relation, ...]:
     """All that can be exported, the marts first."""
-    files = [*sorted((ROOT / "sql/marts").glob("*.sql")), *(ROOT / "sql/datasets").glob("*.sql")]
+    marts = sorted(shipped("sql/marts").glob("*.sql"))
+    files = [*marts, *shipped("sql/datasets").glob("*.sql")]
     return tuple(found for file in files if (found := _relation(file.read_text("utf-8"))))
 
 

@@ -11,11 +11,11 @@ import dagster as dg
 import yaml
 
 from pipelines.errors import ConfigurationError
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 from pipelines.service.files import ServiceFiles
 from pipelines.service.processes import other_dagster
 
-SETTINGS = ROOT / "dagster.yaml"
+SETTINGS = shipped("dagster.yaml")
 STORAGE = ".holdfast/dagster"
 
 UNDER_WAY = [
@@ -35,7 +35,7 @@ def write_settings(files: ServiceFiles) -> None:
     settings = _moved(yaml.safe_load(SETTINGS.read_text()), str(files.dagster))
     files.dagster.mkdir(parents=True, exist_ok=True)
     _settings_of(files).write_text(
-        f"# Written by holdfast up, from {SETTINGS}: make changes there.\n"
+        f"# Written by holdfast up, from {SETTINGS}, each time that it starts.\n"
         + yaml.safe_dump(settings, sort_keys=False)
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from pipelines.errors import ServiceFailed
-from pipelines.paths import ROOT
+from pipelines.paths import working_folder
 from pipelines.service.files import ServiceFiles
 from pipelines.warehouse.postgres_life import is_alive
 
@@ -105,7 +105,8 @@ def _is_tracker(process: psutil.Process) -> bool:
 
 def other_dagster(files: ServiceFiles) -> psutil.Process | None:
     """A Dagster with the same storage that is no part of the service, such as `dagster dev`."""
-    homes = {str(files.dagster)} | ({str(ROOT)} if files.home == ROOT / ".holdfast" else set())
+    here = working_folder()
+    homes = {str(files.dagster)} | ({str(here)} if files.home == here / ".holdfast" else set())
     for process, said in _environments():
         if said.get("DAGSTER_HOME", "").rstrip("/") in homes and MARK not in said:
             try:

@@ -18,12 +18,12 @@ from functools import cache
 import sqlalchemy as sa
 from psycopg import sql
 
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 from pipelines.providers.provider import Dataset, Provider
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.schema import dataset_tables
 
-RULES = ROOT / "sql" / "audit"
+RULES = shipped("sql/audit")
 MOST_EXAMPLES = 5
 LONGEST_KEY = 200
 WORK_MEM = "64MB"

@@ -17,7 +17,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Dataset
 from pipelines.warehouse.schema import (
@@ -27,7 +27,7 @@ from pipelines.warehouse.schema import (
     target,
 )
 
-STATEMENT = ROOT / "sql" / "refresh" / "concentration.sql"
+STATEMENT = shipped("sql/refresh/concentration.sql")
 WORK_MEM = "64MB"
 """Holds the sort of half a million holders; what is larger goes to disk."""
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pipelines.errors import SchemaNotReady
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 from pipelines.warehouse.postgres import OLDEST_VERSION, Warehouse
 
-SQL = ROOT / "sql"
+SQL = shipped("sql")
 LOCK_PATIENCE = "20s"
 _LOCK = "holdfast migrate"
 _version = sa.table("alembic_version", sa.column("version_num"))
@@ -117,7 +117,7 @@ def execute_file(connection: sa.Connection, beside: Path | str, suffix: str = ""
     try:
         driver.execute(path.read_text(encoding="utf-8"))
     except Exception as error:
-        error.add_note(f"in {path.relative_to(ROOT)}")
+        error.add_note(f"in {path.relative_to(SQL.parent)}")
         raise
 
 

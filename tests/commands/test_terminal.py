@@ -195,5 +195,12 @@ def _answer_nonsense(listener: socket.socket) -> None:
 def test_a_program_in_a_copied_folder_does_not_work_on_the_originals_data(tmp_path):
     refuse_foreign(Path(sys.prefix, "bin", "holdfast"))
     copied = tmp_path / "copy" / ".venv" / "bin" / "holdfast"
+    copied.parent.mkdir(parents=True)
+    (tmp_path / "copy" / ".venv" / "pyvenv.cfg").touch()
     with pytest.raises(ConfigurationError, match=r"copied or moved .* make install"):
         refuse_foreign(copied)
+
+
+def test_a_program_that_pip_put_outside_of_a_virtual_environment_is_the_installed_one(tmp_path):
+    refuse_foreign(tmp_path / ".local" / "bin" / "holdfast")
+    refuse_foreign(Path("holdfast"))

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from pipelines.analysis.columns import refuse_same_names
 from pipelines.errors import ConfigurationError
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 
-QUERIES = ROOT / "sql" / "report"
+QUERIES = shipped("sql/report")
 
 MOST_DETAILED = 12
 """Targets that get a chapter of their own; all of them are in the overview."""
