@@ -35,6 +35,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (a minute, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
+	@test -e targets.yaml || { cp targets.example.yaml targets.yaml && \
+		echo "Made targets.yaml from targets.example.yaml: put what you want to watch into it."; }
 	@echo "$(CURDIR)" > $@
 
 demo: $(INSTALLED) ## three rounds of snapshots of a small moving world, and what changed

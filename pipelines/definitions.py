@@ -1,19 +1,45 @@
 """The one Definitions object that Dagster loads; nothing but assembly.
 
-Loading reads targets.yaml and the environment. It connects to nothing. Dagster shows an error of
-its own kind as it is; any other would stand below a stack trace, where a list of mistakes in
-targets.yaml is not looked for.
+Loading reads targets.yaml and the environment. It connects to nothing and writes nothing: where
+there is no targets.yaml yet, as in a fresh checkout that only `dagster dev` was started in, nothing
+is watched, and the log says how to make one. A list that HOLDFAST_TARGETS names has to be there.
+
+Dagster shows an error of its own kind as it is; any other would stand below a stack trace, where a
+list of mistakes in targets.yaml is not looked for.
 """
+
+import logging
+from typing import NoReturn
 
 import dagster as dg
 
 from pipelines.errors import ConfigurationError
 from pipelines.orchestration.build import build_definitions
 from pipelines.runtime import Runtime
-from pipelines.targets import load_targets
+from pipelines.targets import WatchList, load_targets, no_list
+
+logger = logging.getLogger(__name__)
+
+
+class _WithoutList(Runtime):
+    """A run that was asked for while there was a list fails, and says why. It would otherwise
+    retire every target of the warehouse, as a run does with those that the list lacks."""
+
+    def opened(self, provider: str) -> NoReturn:  # noqa: ARG002 - of no provider
+        raise no_list(self.settings.holdfast_targets)
+
+
+def _load() -> dg.Definitions:
+    runtime = Runtime.from_environment()
+    path = runtime.settings.holdfast_targets
+    if path.exists() or "holdfast_targets" in runtime.settings.model_fields_set:
+        return build_definitions(load_targets(path), runtime)
+    logger.warning("%s", no_list(path))
+    without = _WithoutList(runtime.settings, runtime.providers)
+    return build_definitions(WatchList(path, {}), without)
+
 
 try:
-    _runtime = Runtime.from_environment()
-    defs = build_definitions(load_targets(_runtime.settings.holdfast_targets), _runtime)
+    defs = _load()
 except ConfigurationError as error:
     raise dg.DagsterInvalidDefinitionError(str(error)) from None

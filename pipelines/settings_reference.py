@@ -44,7 +44,8 @@ that it starts do the same.
   to `DATABASE_URL`; in the environment it only leads to a warning, since it may be another
   program's. Other names are nobody's business: `DAGSTER_HOME`, say, may stand in the same file.
 
-What is watched, and when, stands in [`targets.yaml`](../targets.yaml).
+What is watched, and when, stands in `targets.yaml`, which is made from
+[`targets.example.yaml`](../targets.example.yaml).
 """
 
 

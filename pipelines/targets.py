@@ -74,10 +74,19 @@ class WatchList:
         )
 
 
+def no_list(path: Path) -> ConfigurationError:
+    """What to say, and to do, where there is no list."""
+    return ConfigurationError(
+        f"no list of targets at {path}: make one from the example with holdfast targets init"
+    )
+
+
 def load_targets(path: Path) -> WatchList:
     """Read targets.yaml. Raises ConfigurationError that lists every mistake with its line."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise no_list(path) from None
     except OSError as error:
         raise ConfigurationError(f"cannot read the targets: {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -16,8 +16,26 @@ from pathlib import Path
 import yaml
 
 from pipelines.errors import ConfigurationError
+from pipelines.paths import shipped
 from pipelines.providers.provider import Target
 from pipelines.targets import WatchList, load_targets, parse_targets
+
+EXAMPLE = shipped("targets.example.yaml")
+
+
+def make_list(path: Path) -> bool:
+    """Make the list from the example; False, and nothing is changed, where there is a file.
+
+    Only a person asks for this. A command that takes snapshots retires what its list lacks: in a
+    wrong folder, with a list made on the spot, that would be every target of the warehouse.
+
+    Raises ConfigurationError where the file can't be written.
+    """
+    with _locked(path):
+        if os.path.lexists(path):
+            return False
+        _write(path, _text(EXAMPLE))
+    return True
 
 
 def add_target(path: Path, target: Target) -> WatchList:

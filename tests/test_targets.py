@@ -267,7 +267,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(load: Load, p
 
 
 def test_a_missing_file_is_told(path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{path}: No such file"):
+    with pytest.raises(ConfigurationError, match=rf"no list of targets at {path}: make one from"):
         load_targets(path)
 
 
@@ -311,7 +311,7 @@ def test_a_name_that_nothing_comes_close_to_brings_no_suggestion(good: WatchList
 
 
 def test_the_shipped_targets_are_the_vendors_examples() -> None:
-    names = [target.name for target in load_targets(ROOT / "targets.yaml").targets()]
+    names = [target.name for target in load_targets(ROOT / "targets.example.yaml").targets()]
     assert names == [f"hiro:{PRINCIPAL}?asset_identifiers={CANDY}", f"catenis:{ASSET}"]
 
 

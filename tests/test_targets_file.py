@@ -33,7 +33,7 @@ def change(path: Path, text: str, action: Callable[..., object], target: Target)
 
 
 def test_a_target_is_added_after_the_last_one_of_its_provider(path: Path) -> None:
-    text = (ROOT / "targets.yaml").read_text()
+    text = (ROOT / "targets.example.yaml").read_text()
     assert change(path, text, add_target, VAULT) == [
         f"+     - principal: {PRINCIPAL}",
         "+       asset_identifiers:",
@@ -45,7 +45,7 @@ def test_a_target_is_added_after_the_last_one_of_its_provider(path: Path) -> Non
 
 
 def test_an_empty_list_in_brackets_gives_way_to_the_first_target(path: Path) -> None:
-    text = (ROOT / "targets.yaml").read_text()
+    text = (ROOT / "targets.example.yaml").read_text()
     assert change(path, text, add_target, ITEM) == [
         "-   targets: []",
         "+   targets:",

@@ -23,12 +23,24 @@ from pipelines.commands.terminal import (
 from pipelines.errors import ConfigurationError
 from pipelines.providers import PROVIDERS
 from pipelines.targets import WatchList, load_targets, make_target
-from pipelines.targets_file import add_target, remove_target
+from pipelines.targets_file import add_target, make_list, remove_target
 from pipelines.warehouse.registry import find_absent, find_name, retire
 
 COLUMNS = ["provider", "label", "target", "cron", "next_at"]
 
 app = typer.Typer(help="What is watched: the list in targets.yaml.", no_args_is_help=True)
+
+
+@app.command()
+def init(context: typer.Context) -> None:
+    """Make targets.yaml from the example that comes with Holdfast, where there is none.
+
+    \b
+    holdfast targets init
+    """
+    path = _editable(context)
+    if not _make(path):
+        tell(f"{path} is there already; nothing was changed.")
 
 
 @app.command("list")
@@ -85,6 +97,8 @@ def add(
 ) -> None:
     """Add a target to targets.yaml, after checking it. The rest of the file stays as it is.
 
+    Where there is no list yet, it is made from the example first, as `targets init` does.
+
     \b
     holdfast targets add altura address=0x0123456789abcdef0123456789abcdef01234567 token_id=1
     holdfast targets add hiro principal=SP318Q55DEKHRXJK696033DQN5C54D9K2EE6DHRWP label="A vault"
@@ -92,8 +106,9 @@ def add(
 
     A key that takes several values is given once for each: asset_identifiers=… asset_identifiers=…
     """
+    path = _editable(context)
     target = make_target(provider, _entry(provider, fields))
-    path = settings_of(context).holdfast_targets
+    _make(path)
     watched = add_target(path, target)
     tell(f"{path} has {target.name} now.")
     cron = watched.watches[provider].cron
@@ -125,7 +140,7 @@ def retire_target(
     """
     if (name is None) != absent:
         raise ConfigurationError("name the target to retire, or say --absent")
-    path = settings_of(context).holdfast_targets
+    path = _editable(context)
     watched = load_targets(path)
     with reading_runtime(context).open_warehouse() as warehouse, warehouse.connect() as connection:
         if name is None:
@@ -155,6 +170,27 @@ def _retire_named(connection: sa.Connection, watched: WatchList, name: str) -> N
     tell(
         f"{found} is retired; " + ("its history stays." if was_current else "nothing was current.")
     )
+
+
+def _editable(context: typer.Context) -> Path:
+    """The person's list. Raises ConfigurationError for the demo's, which comes with Holdfast."""
+    if context.obj.demo:
+        raise ConfigurationError(
+            "the demo's list can't be changed: it names what its small world has. Leave out --demo"
+            " for your own list"
+        )
+    return settings_of(context).holdfast_targets
+
+
+def _make(path: Path) -> bool:
+    """Make the list where there is none, and say so."""
+    made = make_list(path)
+    if made:
+        tell(
+            f"Made {path} from the example that comes with Holdfast. It watches the examples of the"
+            " vendors' own pages: put yours in their place."
+        )
+    return made
 
 
 def _rows(watched: WatchList) -> Iterator[dict[str, object]]:

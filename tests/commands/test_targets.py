@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.demo import TARGETS
 from pipelines.paths import ROOT
 from pipelines.sandbox.world import World
 
@@ -13,10 +14,54 @@ PRINCIPAL = "SP318Q55DEKHRXJK696033DQN5C54D9K2EE6DHRWP"
 
 @pytest.fixture
 def listed(holdfast, tmp_path) -> Path:
-    """A copy of the shipped targets.yaml."""
+    """A list as it is made from the example."""
     path = tmp_path / "targets.yaml"
-    path.write_text((ROOT / "targets.yaml").read_text())
+    assert holdfast("targets", "init", HOLDFAST_TARGETS=str(path)).returncode == 0
     return path
+
+
+@pytest.mark.parametrize(
+    "arguments", [["init"], ["add", "catenis", "asset_id=aDWsoPzNJhqRpR4Ry9nB"]]
+)
+def test_a_list_is_made_from_the_example_where_there_is_none(holdfast, tmp_path, arguments):
+    path = tmp_path / "mine.yaml"
+    done = holdfast("targets", *arguments, HOLDFAST_TARGETS=str(path))
+    assert done.returncode == 0, done.stderr
+    assert f"Made {path} from the example that comes with Holdfast." in done.stderr
+    assert path.read_text().startswith((ROOT / "targets.example.yaml").read_text())
+
+
+def test_a_list_that_is_there_is_not_made_again(holdfast, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("hiro:\n")
+    done = holdfast("targets", "init", HOLDFAST_TARGETS=str(path))
+    assert (done.returncode, "is there already; nothing was changed" in done.stderr) == (0, True)
+    assert path.read_text() == "hiro:\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["targets", "list"], ["targets", "check"], ["targets", "retire", "x"], ["snapshot"]]
+)
+def test_without_a_list_a_command_that_needs_one_says_how_to_make_it_and_makes_none(
+    holdfast, environment, command
+):
+    path = Path(environment["HOLDFAST_TARGETS"])
+    path.unlink()
+    done = holdfast(*command, **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no list of targets at {path}: make one" in done.stderr
+    assert "holdfast targets init" in done.stderr
+    assert not path.exists()
+
+
+def test_the_demos_list_is_not_changed(holdfast):
+    before = TARGETS.read_bytes()
+    for command in (["init"], ["add", "catenis", "asset_id=aDWsoPzNJhqRpR4Ry9nB"]):
+        done = holdfast("--demo", "targets", *command)
+        assert (done.returncode, "can't be changed" in done.stderr) == (2, True)
+    label = "Founders' badge"
+    assert holdfast("--demo", "targets", "retire", label).returncode == 2
+    assert TARGETS.read_bytes() == before
 
 
 def test_the_list_says_when_each_is_taken_next(holdfast, listed):

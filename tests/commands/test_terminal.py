@@ -35,7 +35,7 @@ def test_it_tells_its_version(holdfast):
             ["down"],
             ["demo"],
         ),
-        *(["targets", name] for name in ("list", "check", "add", "retire")),
+        *(["targets", name] for name in ("init", "list", "check", "add", "retire")),
         *(["postgres", name] for name in ("start", "stop", "status", "url", "psql", "logs")),
         ["sandbox", "serve"],
     ],

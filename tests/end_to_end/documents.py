@@ -149,6 +149,7 @@ def copy_project(folder: Path) -> Path:
     """The project's files without what was made by running it; what its .venv holds is ours."""
     made = shutil.ignore_patterns(
         *(".git", ".venv", ".holdfast", "logs", ".env", "__pycache__", ".*_cache", ".hypothesis"),
+        *("targets.yaml", "dist"),
         ".scratch",  # the benchmarks' data, gigabytes while they run
     )
     shutil.copytree(ROOT, folder, ignore=made)

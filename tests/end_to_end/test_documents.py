@@ -50,8 +50,8 @@ def shell(
     warm_python: WarmPython,
 ) -> Iterator[Shell]:
     folder = copy_project(tmp_path / "holdfast")
-    targets = folder / "targets.yaml"
-    targets.write_text(_replaced(targets.read_text(), stand_ins))
+    example = folder / "targets.example.yaml"
+    (folder / "targets.yaml").write_text(_replaced(example.read_text(), stand_ins))
     clean = {key: value for key, value in os.environ.items() if not key.startswith(ALL_SETTINGS)}
     urls = {f"{provider.upper()}_BASE_URL": url for provider, url in sandbox.urls.items()}
     environment = {

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from pydantic import SecretStr
 
 from pipelines.demo import TARGETS, demo_runtime
@@ -19,6 +20,7 @@ from pipelines.runtime import Runtime
 from pipelines.settings import Settings
 from pipelines.targets import Watch, load_targets
 from pipelines.warehouse.audit import load_rules
+from tests.end_to_end.documents import copy_project
 
 SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
 
@@ -35,6 +37,18 @@ except Exception:
     print(serializable_error_info_from_exc_info(sys.exc_info()).message)
 """
 """Loads the code location as Dagster's server does, and prints what its page shows first."""
+RUN_WITHOUT_LIST = """
+import sys
+from pipelines.definitions import defs
+from pipelines.orchestration.schedules import run_config
+from pipelines.providers import PROVIDERS
+result = defs.resolve_job_def("hiro_snapshots").execute_in_process(
+    run_config=run_config(PROVIDERS["hiro"], [sys.argv[1]]), raise_on_error=False
+)
+[failure] = [event for event in result.all_events if event.is_step_failure]
+print(failure.step_failure_data.user_failure_data.description)
+"""
+"""Runs what a tick asked for while there was a list, and prints why it failed."""
 
 
 def definitions() -> dg.Definitions:
@@ -182,18 +196,61 @@ def test_the_uri_of_a_given_database_is_shown_without_user_and_password():
     assert runtime.uri == "postgresql://db.example:6543/tokens"
 
 
-def test_dagster_validates_the_shipped_workspace_with_nothing_set():
+@pytest.fixture
+def fresh_checkout(tmp_path) -> Path:
+    """A copy of the project in which nothing has been made yet, not even targets.yaml."""
+    return copy_project(tmp_path / "holdfast")
+
+
+def test_dagster_validates_the_workspace_of_a_fresh_checkout_and_makes_no_list(fresh_checkout):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
     done = subprocess.run(
         [Path(sys.executable).with_name("dagster"), "definitions", "validate"],
-        cwd=ROOT,
-        env=clean,
+        cwd=fresh_checkout,
+        env={**clean, "PYTHONPATH": str(fresh_checkout)},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert f"no list of targets at {fresh_checkout}/targets.yaml: make one from the example" in said
+    assert not (fresh_checkout / "targets.yaml").exists()
+
+
+def test_a_run_that_finds_no_list_any_more_fails_and_retires_nothing(
+    fresh_checkout, pipeline, database_url, world
+):
+    key = world.add_hiro_principal(3)
+    pipeline.take(key)
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_WITHOUT_LIST, key],
+        cwd=fresh_checkout,
+        env={**clean, "PYTHONPATH": str(fresh_checkout), "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert f"no list of targets at {fresh_checkout}/targets.yaml" in done.stdout
+    assert pipeline.sql("select name from target where retired_at is null") == [(key,)]
+
+
+def test_a_list_that_is_named_and_is_not_there_is_an_error(tmp_path):
+    missing = tmp_path / "nowhere.yaml"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        cwd=ROOT,
+        env={**clean, "HOLDFAST_TARGETS": str(missing)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert f"DagsterInvalidDefinitionError: no list of targets at {missing}: " in done.stdout
 
 
 def test_dagster_shows_the_mistakes_in_the_targets_before_any_stack_trace(tmp_path):
