@@ -9,7 +9,6 @@ list of mistakes in targets.yaml is not looked for.
 """
 
 import logging
-from typing import NoReturn
 
 import dagster as dg
 
@@ -21,22 +20,13 @@ from pipelines.targets import WatchList, load_targets, no_list
 logger = logging.getLogger(__name__)
 
 
-class _WithoutList(Runtime):
-    """A run that was asked for while there was a list fails, and says why. It would otherwise
-    retire every target of the warehouse, as a run does with those that the list lacks."""
-
-    def opened(self, provider: str) -> NoReturn:  # noqa: ARG002 - of no provider
-        raise no_list(self.settings.holdfast_targets)
-
-
 def _load() -> dg.Definitions:
     runtime = Runtime.from_environment()
     path = runtime.settings.holdfast_targets
     if path.exists() or "holdfast_targets" in runtime.settings.model_fields_set:
         return build_definitions(load_targets(path), runtime)
     logger.warning("%s", no_list(path))
-    without = _WithoutList(runtime.settings, runtime.providers)
-    return build_definitions(WatchList(path, {}), without)
+    return build_definitions(WatchList(path, {}), runtime)
 
 
 try:

@@ -26,8 +26,8 @@ EXAMPLE = shipped("targets.example.yaml")
 def make_list(path: Path) -> bool:
     """Make the list from the example; False, and nothing is changed, where there is a file.
 
-    Only a person asks for this. A command that takes snapshots retires what its list lacks: in a
-    wrong folder, with a list made on the spot, that would be every target of the warehouse.
+    Only a person asks for this: in a wrong folder, a command that made a list on the spot would go
+    on with targets that nobody asked for.
 
     Raises ConfigurationError where the file can't be written.
     """
