@@ -79,8 +79,13 @@ def test_there_is_one_asset_job_check_and_schedule_for_each_provider_and_what_fo
         ("hiro_schedule", "* * * * *"),
         ("audit_schedule", "43 3 * * *"),
     }
-    assert {(s.name, s.job_name, s.default_status) for s in repository.sensor_defs} == {
-        ("after_snapshots_sensor", "after_snapshots", dg.DefaultSensorStatus.RUNNING)
+    running = dg.DefaultSensorStatus.RUNNING
+    assert {
+        (s.name, tuple(target.job_name for target in s.targets), s.default_status)
+        for s in repository.sensor_defs
+    } == {
+        ("after_snapshots_sensor", ("after_snapshots",), running),
+        ("dead_runs_sensor", (), running),
     }
     checks = {"every_target_published", *(rule.name for rule in load_rules())}
     assert {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys} == {
@@ -123,7 +128,7 @@ def test_whatever_people_see_has_a_description():
         *(sensor.description for sensor in repository.sensor_defs),
         *(field.description for field in SnapshotConfig.model_fields.values()),
     ]
-    assert len(described) == 13 + 3 * (1 + len(load_rules())) + 5 + 4 + 1 + 2
+    assert len(described) == 13 + 3 * (1 + len(load_rules())) + 5 + 4 + 2 + 2
     assert all(described)
 
 
