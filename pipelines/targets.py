@@ -41,6 +41,10 @@ class Watch:
     cron: str | None
     targets: tuple[Target, ...]
 
+    def next_tick(self, after: datetime) -> datetime | None:
+        """The first tick of the schedule after a moment; None where there is no schedule."""
+        return next(CronSim(self.cron, after.astimezone(UTC)), None) if self.cron else None
+
 
 @dataclass(frozen=True)
 class WatchList:
@@ -59,6 +63,10 @@ class WatchList:
 
     def names(self) -> list[str]:
         return [target.name for target in self.targets()]
+
+    def changed_at(self) -> datetime:
+        """When the file was last changed."""
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
     def find(self, name: str) -> Target:
         """The target of that name or label. Raises ConfigurationError with what comes close."""

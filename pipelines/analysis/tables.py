@@ -25,6 +25,7 @@ _NUMBERS = (
     "amount",
     "before",
     "failures",
+    "late_by",
     "pages",
     "percent",
     "requests",
@@ -41,7 +42,7 @@ _LONGEST_WORD = 24
 _NARROWEST, _WIDEST = 8, 18
 """Columns: words wrap from the one, numbers from the other on."""
 
-_NEVER_WRAPPED = {"proof", "change", "provider", "seen_at", "snapshot_at"}
+_NEVER_WRAPPED = {"proof", "change", "provider", "seen_at", "snapshot_at", "state"}
 
 _SIGNS = {
     "entered": "+{:,}",

@@ -1,15 +1,17 @@
 """`holdfast status` and `holdfast changes`: what the warehouse knows, without SQL."""
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 
 from pipelines.analysis.frames import query
-from pipelines.analysis.tables import frame_table
+from pipelines.analysis.tables import frame_table, rows_table
 from pipelines.commands import choices
 from pipelines.commands.choices import ChangeOption
 from pipelines.commands.terminal import (
     FAILED,
+    MISCONFIGURED,
     Json,
     complain,
     out,
@@ -23,8 +25,8 @@ from pipelines.errors import ConfigurationError
 from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse.registry import known_name
 
-if TYPE_CHECKING:
-    import pandas as pd
+Record = dict[str, Any]
+"""A target, by the columns of sql/queries/status.sql."""
 
 
 def status(
@@ -32,36 +34,53 @@ def status(
     *,
     failing: Annotated[
         bool,
-        typer.Option("--failing", help="Only targets that failed since, or were never taken."),
+        typer.Option(
+            "--failing",
+            help="Only what fails, is late, or was never taken though it was due; exit code 1 when"
+            " there is any, else no output.",
+        ),
     ] = False,
+    grace: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="MINUTES",
+            help="With --failing: how late a target may be, which is as long as a run takes.",
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
-    """How each target is: its last snapshot, and what has failed since.
+    """How each target is: its last snapshot, whether the next one is late, what has failed since.
 
-    With --failing, the exit code is 1 when there is one: for a cron job that raises an alarm.
+    A target is late when a tick of its schedule has passed and no snapshot was published. A
+    provider without a cron in targets.yaml has no ticks: its targets are never late.
 
     \b
     holdfast status
-    holdfast status --failing               exit code 1 when something is wrong
-    holdfast status --json | jq -r '.[] | [.target, .rows] | @tsv'
+    holdfast status --failing --grace 15    for a cron job: an alarm, also when nothing runs
+    holdfast status --json | jq -r '.[] | [.target, .state, .late_by] | @tsv'
     """
     runtime, watched = reading_runtime(context), _watched(context)
     with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
         frame = query(connection, "status", watched=watched.names() if watched else None)
+    targets = records_of(frame)
     if watched:
-        frame = _with_new(watched, frame)
+        targets = _with_those_of_the_list(targets, list(frame.columns), watched)
+    for target in targets:
+        del target["known_at"]
+        _explain(target)
     if failing:
-        frame = frame[(frame["failures"] > 0) | frame["snapshot_at"].isna()]
+        targets = [one for one in targets if _is_alarming(one, timedelta(minutes=grace))]
     if as_json:
-        print_json(records_of(frame))
-    elif not frame.empty:
-        _print_status(frame)
-    elif failing:
-        tell("No target has failed since its last snapshot.")
-    else:
+        print_json(targets)
+    elif targets:
+        _print_status(targets)
+    elif not failing:
         tell("No target is watched. Add one: holdfast targets add --help")
-    if failing and not frame.empty:
+    if failing and targets:
         raise typer.Exit(FAILED)
+    if failing and watched is None:
+        raise typer.Exit(MISCONFIGURED)
 
 
 def _watched(context: typer.Context) -> WatchList | None:
@@ -73,28 +92,55 @@ def _watched(context: typer.Context) -> WatchList | None:
         return None
 
 
-def _with_new(watched: WatchList, frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The frame with those targets that the warehouse has not heard of."""
-    known = set(frame["target"])
-    columns = list(frame.columns)
-    new = [
-        dict.fromkeys(columns) | {"target": target.name, "label": target.label, "failures": 0}
-        for target in watched.targets()
-        if target.name not in known
-    ]
-    rows = [*frame.to_dict("records"), *new]
-    return type(frame)(rows, columns=columns, dtype=object)
+def _with_those_of_the_list(
+    known: list[Record], columns: list[str], watched: WatchList
+) -> list[Record]:
+    """What the warehouse knows, with what only the list can tell: targets that it has not heard of,
+    and when those are due that no scheduled run has taken (mart.freshness has no due_at for them).
+
+    That is the first tick after the later of two moments: when the list was last changed, since the
+    target or its cron may be new; and when the warehouse last had news of the target.
+    """
+    changed_at, now = watched.changed_at(), datetime.now(UTC)
+    rows = {row["target"]: row for row in known}
+    for watch in watched.watches.values():
+        for target in watch.targets:
+            new = dict.fromkeys(columns) | {"target": target.name, "label": target.label}
+            row = rows.setdefault(target.name, new | {"state": "never taken", "failures": 0})
+            if row["due_at"] is not None:
+                continue
+            due_at = row["due_at"] = watch.next_tick(max(changed_at, row["known_at"] or changed_at))
+            if due_at and due_at < now:
+                row["late_by"] = timedelta(seconds=(now - due_at) // timedelta(seconds=1))
+                row["state"] = "late" if row["state"] == "on time" else row["state"]
+    return list(rows.values())
 
 
-def _print_status(frame: "pd.DataFrame") -> None:
-    shown = frame.assign(target=frame["label"].fillna(frame["target"]))
-    shown["proof"] = shown["proof"].fillna("never taken")
-    columns = ["target", "snapshot_at", "age", "rows", "proof"]
-    if shown["failures"].any():
-        columns += ["failures", "message"]
-    count = f"{len(shown)} {'target' if len(shown) == 1 else 'targets'}"
-    out.print(frame_table(shown[columns], f"{count} (times in UTC)"))
-    if shown["snapshot_at"].isna().all():
+def _explain(target: Record) -> None:
+    """Give a reason to what is late without a failure, as failures have one."""
+    if target["late_by"] is not None and target["reason"] is None:
+        target["reason"] = "NotTaken"
+        target["message"] = f"No run took it since {target['due_at']:%Y-%m-%d %H:%M}. Does one run?"
+
+
+def _is_alarming(target: Record, grace: timedelta) -> bool:
+    late_by = target["late_by"]
+    return target["state"] == "failing" or (late_by is not None and late_by >= grace)
+
+
+def _print_status(targets: list[Record]) -> None:
+    columns = ["target", "state", "snapshot_at", "age", "rows", "proof"]
+    if any(target["late_by"] is not None for target in targets):
+        columns.insert(2, "late_by")
+    if any(target["failures"] for target in targets):
+        columns.append("failures")
+    if any(target["message"] for target in targets):
+        columns.append("message")
+    shown = [target | {"target": target["label"] or target["target"]} for target in targets]
+    rows = [[target[column] for column in columns] for target in shown]
+    count = f"{len(rows)} {'target' if len(rows) == 1 else 'targets'}"
+    out.print(rows_table(columns, rows, f"{count} (times in UTC)"))
+    if all(target["snapshot_at"] is None for target in targets):
         tell("No snapshot yet. Take one: holdfast snapshot")
 
 

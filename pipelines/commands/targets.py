@@ -7,7 +7,6 @@ from typing import Annotated
 
 import sqlalchemy as sa
 import typer
-from cronsim import CronSim
 
 from pipelines.analysis.tables import rows_table
 from pipelines.commands import choices
@@ -196,7 +195,7 @@ def _make(path: Path) -> bool:
 def _rows(watched: WatchList) -> Iterator[dict[str, object]]:
     now = datetime.now(UTC)
     for provider, watch in watched.watches.items():
-        next_at = next(CronSim(watch.cron, now)) if watch.cron else None
+        next_at = watch.next_tick(now)
         for target in watch.targets:
             values = (provider, target.label, target.name, watch.cron, next_at)
             yield dict(zip(COLUMNS, values, strict=True))

@@ -16,20 +16,6 @@ def test_status_lists_every_target_also_those_never_taken(holdfast, environment)
     assert "250" in taken.stdout
 
 
-def test_status_failing_is_an_alarm_for_a_cron_job(holdfast, environment):
-    assert holdfast("status", "--failing", **environment).returncode == 1
-    holdfast("snapshot", **environment)
-    well = holdfast("status", "--failing", **environment)
-    assert (well.returncode, well.stdout) == (0, "")
-    assert "No target has failed" in well.stderr
-    holdfast("snapshot", **(environment | {"CATENIS_API_SECRET": "wrong"}))
-    told = holdfast("status", "--failing", "--json", **environment)
-    assert told.returncode == 1
-    [failing] = json.loads(told.stdout)
-    assert (failing["failures"], failing["reason"]) == (1, "RequestRefused")
-    assert "answered 401" in failing["message"]
-
-
 def test_status_works_while_the_list_of_targets_has_mistakes(holdfast, environment):
     holdfast("snapshot", **environment)
     with Path(environment["HOLDFAST_TARGETS"]).open("a") as file:
@@ -38,6 +24,9 @@ def test_status_works_while_the_list_of_targets_has_mistakes(holdfast, environme
     assert done.returncode == 0
     assert "The vault" in done.stdout
     assert "'hirro' is no provider" in done.stderr
+    alarm = holdfast("status", "--failing", **environment)
+    assert (alarm.returncode, alarm.stdout) == (2, "")
+    assert "'hirro' is no provider" in alarm.stderr
 
 
 def test_changes_tell_who_left(holdfast, environment, world: World):
