@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 
 from pipelines.analysis.tables import printable
+from pipelines.commands.ending import undo
 from pipelines.runtime import Runtime
 from pipelines.settings import Settings, load_settings
 
@@ -32,7 +33,9 @@ FAILED, MISCONFIGURED, INTERRUPTED = 1, 2, 130
 
 WIDTH_OF_FILES = 120
 PATIENCE = 2.0
-"""Seconds after Ctrl-C that threads have to end by themselves."""
+"""Seconds after Ctrl-C that a command has to end by itself."""
+
+LEFT = "Interrupted. What was published stays, nothing is half done."
 
 # No emoji: rich would make a sweet of the asset Candy::candy:.
 err = Console(stderr=True, emoji=False)
@@ -111,7 +114,8 @@ def interrupt_at_once() -> None:
     """Let Ctrl-C end the process soon even where a thread waits for a slow server.
 
     That loses nothing: what is published is published in one transaction, and Postgres takes back
-    the rest when the connection is gone.
+    the rest when the connection is gone. The command has `PATIENCE` seconds to end by itself;
+    Ctrl-C once more ends it immediately.
     """
     signal.signal(signal.SIGINT, _interrupted)
 
@@ -123,21 +127,22 @@ def leave_on_interrupt(message: str) -> None:
 
     def wait() -> None:
         signal.sigwait([signal.SIGINT])
-        err.show_cursor()
-        tell(message)
-        os._exit(INTERRUPTED)
+        _leave(message)
 
     threading.Thread(target=wait, name="interrupt", daemon=True).start()
 
 
 def _interrupted(*_: object) -> NoReturn:
-    impatience = threading.Timer(PATIENCE, _leave)
+    signal.signal(signal.SIGINT, lambda *_: _leave(LEFT))
+    impatience = threading.Timer(PATIENCE, _leave, [LEFT])
     impatience.daemon = True
     impatience.start()
     raise KeyboardInterrupt
 
 
-def _leave() -> None:
+def _leave(message: str) -> NoReturn:
+    """End the process here, from whichever thread."""
+    undo()
     err.show_cursor()
-    tell("Interrupted. What was published stays, nothing is half done.")
+    tell(message)
     os._exit(INTERRUPTED)

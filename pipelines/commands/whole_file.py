@@ -10,37 +10,30 @@ import fcntl
 import os
 import re
 import secrets
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pipelines.commands.ending import undone
 from pipelines.errors import ConfigurationError
-
-ENDING = (signal.SIGTERM, signal.SIGHUP)
-"""What ends a process on the spot; Ctrl-C comes as KeyboardInterrupt."""
 
 
 @contextmanager
 def appearing_whole(out: Path, *, force: bool) -> Iterator[BinaryIO]:
     """A file beside `out` that takes its place at the end of the block, and is gone where that
-    fails or a signal ends the process.
+    fails, or where Ctrl-C or a signal ends the process.
 
     Raises ConfigurationError where there is such a file by then, unless `force`; OSError.
     """
     _remove_left(out)
     part = out.with_name(f"{out.name}.{secrets.token_hex(4)}.part")
-    with _removed_by_signals(part):
-        try:
-            with _locked(part) as sink:
-                yield sink
-                sink.flush()
-                os.fsync(sink.fileno())
-                refuse_existing(out, force=force)
-                part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
+    with undone(lambda: part.unlink(missing_ok=True)), _locked(part) as sink:
+        yield sink
+        sink.flush()
+        os.fsync(sink.fileno())
+        refuse_existing(out, force=force)
+        part.replace(out)
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:
@@ -71,22 +64,3 @@ def _locked(part: Path) -> BinaryIO:
         if part.exists():
             return sink
         sink.close()
-
-
-@contextmanager
-def _removed_by_signals(part: Path) -> Iterator[None]:
-    def end(number: int, _frame: object) -> None:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    # What is ignored, as under nohup, stays so.
-    taken = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
-    for number in taken:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
