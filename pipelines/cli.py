@@ -35,6 +35,7 @@ from pipelines.commands.terminal import (
     err,
     interrupt_at_once,
     out,
+    was_interrupted,
 )
 from pipelines.errors import ConfigurationError, HoldfastError
 
@@ -114,6 +115,9 @@ def main() -> None:
     except Exception as error:
         if "--debug" in arguments:
             raise
+        if was_interrupted():
+            complain("Interrupted.")
+            sys.exit(INTERRUPTED)
         if isinstance(error, HoldfastError):
             complain(f"holdfast: {error}")
             sys.exit(MISCONFIGURED if isinstance(error, ConfigurationError) else FAILED)

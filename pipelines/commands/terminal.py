@@ -35,6 +35,8 @@ WIDTH_OF_FILES = 120
 PATIENCE = 2.0
 """Seconds after Ctrl-C that a command has to end by itself."""
 
+_interrupts = threading.Event()
+
 LEFT = "Interrupted. What was published stays, nothing is half done."
 
 # No emoji: rich would make a sweet of the asset Candy::candy:.
@@ -132,7 +134,15 @@ def leave_on_interrupt(message: str) -> None:
     threading.Thread(target=wait, name="interrupt", daemon=True).start()
 
 
+def was_interrupted() -> bool:
+    """Whether Ctrl-C has come: what fails from then on fails because of it. A connection that was
+    interrupted in the middle of a statement refuses to roll back, say, and that error is the one
+    that comes up."""
+    return _interrupts.is_set()
+
+
 def _interrupted(*_: object) -> NoReturn:
+    _interrupts.set()
     signal.signal(signal.SIGINT, lambda *_: _leave(LEFT))
     impatience = threading.Timer(PATIENCE, _leave, [LEFT])
     impatience.daemon = True

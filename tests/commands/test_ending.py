@@ -35,6 +35,23 @@ with appearing_whole(Path(file), force=False) as sink:
 
 NEVER = str(10 * PATIENCE)
 
+FAILING = """
+import sys, time
+from pipelines import cli
+from pipelines.errors import WarehouseInterrupted
+
+@cli.app.command()
+def fail_when_interrupted():
+    try:
+        print("at work", flush=True)
+        time.sleep(600)
+    except KeyboardInterrupt:
+        raise WarehouseInterrupted("canceling statement due to user request")
+
+sys.argv[1:] = ["fail-when-interrupted"]
+cli.main()
+"""
+
 
 @pytest.mark.parametrize(
     ("numbers", "way", "patience", "code"),
@@ -62,7 +79,16 @@ def test_a_command_that_is_held_up_leaves_no_half_file(
             assert process.stdout.readline() == "held up\n"
         process.send_signal(numbers[-1])
         _, said = process.communicate(timeout=PATIENCE)
-    assert process.returncode == code
+    assert process.returncode == code, said
     assert list(tmp_path.iterdir()) == []
     assert ("What was published stays" in said) is (numbers[-1] is signal.SIGINT)
     assert "Traceback" not in said
+
+
+def test_what_fails_after_ctrl_c_is_an_interrupt_and_no_failure():
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", FAILING], text=True, **pipes) as process:
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (130, "Interrupted.\n")
