@@ -17,7 +17,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-poolers test-wheel trial faults bench bench-quick bench-sql lint format constraints docs clean
+.PHONY: help install demo up down test test-poolers test-wheel test-busy trial faults bench bench-quick bench-sql lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -61,6 +61,9 @@ test-poolers: $(INSTALLED) ## the tests behind a real pgbouncer (apt-get install
 
 test-wheel: $(INSTALLED) ## build the wheel, and use it where the checkout is out of reach (a minute)
 	@$(BIN)/python -m pytest -n 0 -m wheel tests/end_to_end/test_wheel.py
+
+test-busy: $(INSTALLED) ## the tests that wait, on a busy machine, ten times in a row; ROUNDS=3 for fewer
+	@$(BIN)/python -m tests.busy $(if $(ROUNDS),--rounds $(ROUNDS)) $(TESTS)
 
 trial: $(INSTALLED) ## the proofs in worlds that change under them; WALKS=500 for a quick one
 	@$(BIN)/python -m pipelines.trials $(if $(WALKS),--walks $(WALKS))

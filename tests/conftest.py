@@ -9,7 +9,6 @@ import itertools
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,6 +37,7 @@ from pipelines.snapshots import take_snapshot
 from pipelines.warehouse.embedded import throwaway
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
+from tests.patience import wait_until
 from tests.warm.processes import WarmPython
 
 # Else each process that a test starts would compile the package anew, 0.2 s every time.
@@ -166,14 +166,15 @@ def database_url(
 def _drop(server: URL, name: str | None) -> None:
     """Drop a database, again where autovacuum is at work in it: that is not ours to end."""
     drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name or ""))
-    deadline = time.monotonic() + 30
-    while True:
+
+    def dropped() -> bool:
         try:
-            return _execute(server, drop)
+            _execute(server, drop)
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
+            return False
+        return True
+
+    wait_until(dropped, f"autovacuum to leave {name}")
 
 
 def _execute(server: URL, statement: sql.Composed) -> None:

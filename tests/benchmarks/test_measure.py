@@ -10,8 +10,9 @@ from benchmarks.databases import databases
 from benchmarks.measure import Bench
 from benchmarks.results import Measurement, Storage
 from benchmarks.server_process import HttpServer
+from tests.patience import PATIENCE
 
-SIZES = replace(QUICK, first_rows=(500,), again_rows=(500,), limit=60.0)
+SIZES = replace(QUICK, first_rows=(500,), again_rows=(500,), limit=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 class Told:
     """What a runner told."""
 
-    def __init__(self, bench: Bench, *chosen: str, limit: float = 60.0) -> None:
+    def __init__(self, bench: Bench, *chosen: str, limit: float = PATIENCE) -> None:
         self.measured: list[Measurement] = []
         self.stored: list[Storage] = []
         self.failures: list[str] = []

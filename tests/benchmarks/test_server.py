@@ -16,6 +16,7 @@ from pipelines.sandbox.hiro_api import HOLDINGS
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.states import HiroRow
 from pipelines.sandbox.world import World
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def server() -> Iterator[HttpServer]:
 
 def ask(base_url: str, principal: str, limit: int, offset: int) -> requests.Response:
     query = urlencode({"principal": principal, "limit": limit, "offset": offset})
-    return requests.get(f"{base_url}{HOLDINGS}?{query}", timeout=10)
+    return requests.get(f"{base_url}{HOLDINGS}?{query}", timeout=PATIENCE)
 
 
 def test_pages_are_the_sandboxs_byte_for_byte(sandbox: Sandbox, world: World) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from pipelines.sandbox.server import ISSUER_SECRET
 from pipelines.sandbox.world import ISSUER, World
+from tests.patience import PATIENCE
 from tests.warm.processes import WarmPython
 
 SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
@@ -42,7 +43,7 @@ def holdfast_in(surrounding: dict[str, str], warm_python: WarmPython) -> Holdfas
             input=typed,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE,
             check=False,
         )
 

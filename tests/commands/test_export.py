@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from pipelines.errors import ConfigurationError
 from tests.analysis.small_world import ITEM_LABEL, LARGEST, WALLET, SmallWorld, small_world
 from tests.commands.conftest import CODE, COMMAND, Holdfast, clean_around, holdfast_in
 from tests.commands.test_terminal import complete, run_on_a_terminal
+from tests.patience import PATIENCE, wait_until
 from tests.warm.processes import WarmPython
 
 FULL = Path("/dev/full")
@@ -189,10 +189,7 @@ def begun(surrounding, warm_python, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        deadline = time.monotonic() + 60
-        while not parts(tmp_path):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: parts(tmp_path), "the part of the export")
         return process
 
     return begin
@@ -217,8 +214,8 @@ def test_one_that_is_ended_leaves_nothing_under_the_name_and_no_part_that_stays(
     with held_up(told, "target"):
         process = begun("holders", "--out", str(file))
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == code
+        _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, said
     assert "Traceback" not in said
     assert not file.exists()
     assert len(parts(tmp_path)) == left
@@ -238,7 +235,7 @@ def test_two_that_write_the_same_file_at_once_leave_each_other_alone(
         assert holdfast("export", "snapshots", "--out", str(file)).returncode == 0
         assert file.read_text().startswith("provider,target_id,target,label,snapshot_id,")
         assert parts(tmp_path) == [part]
-    slow.communicate(timeout=60)
+    slow.communicate(timeout=PATIENCE)
     assert slow.returncode == 0
     assert file.read_text().startswith("provider,target_id,target,label,holder,")
     assert parts(tmp_path) == []

@@ -2,13 +2,14 @@
 
 import json
 import signal
-import time
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from pipelines.sandbox.world import World
 from pipelines.warehouse.concentration import lock_of
+from tests.patience import PATIENCE
 
 OTHER_ASSET = "aQjlzShmrnEZeeYBZihc"
 
@@ -118,21 +119,22 @@ def test_a_concentration_that_fails_is_told_and_takes_no_snapshot_back(
 def test_ctrl_c_ends_it_soon_though_the_server_hangs_and_keeps_what_was_published(
     start_holdfast, environment, sandbox, pipeline
 ):
-    hanging = {"catenis": False}
+    hanging, ended = threading.Event(), threading.Event()
+    patient = {f"CATENIS_{name}_TIMEOUT": "600" for name in ("READ", "TOTAL")}
 
     def hang(exchange):
         if exchange.provider == "catenis":
-            hanging["catenis"] = True
-            time.sleep(20)
+            hanging.set()
+            ended.wait()
 
     sandbox.before_response = hang
-    running = start_holdfast("snapshot", **environment)
-    deadline = time.monotonic() + 60
-    while not hanging["catenis"] and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert hanging["catenis"]
+    running = start_holdfast("snapshot", **(environment | patient))
+    assert hanging.wait(PATIENCE)
     running.send_signal(signal.SIGINT)
-    _, messages = running.communicate(timeout=15)
+    try:
+        _, messages = running.communicate(timeout=PATIENCE)
+    finally:
+        ended.set()
     sandbox.before_response = None
     assert running.returncode == 130
     assert "Interrupted. What was published stays, nothing is half done." in messages

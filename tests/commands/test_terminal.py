@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app, flags_first, refuse_foreign
 from pipelines.errors import ConfigurationError
 from tests.commands.conftest import CODE, COMMAND
+from tests.patience import PATIENCE
 
 
 def test_it_tells_its_version(holdfast):
@@ -96,7 +97,7 @@ def run_on_a_terminal(command, environment):
             break
         written += block
     os.close(ours)
-    process.wait(30)
+    process.wait(PATIENCE)
     return written.decode()
 
 

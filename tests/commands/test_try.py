@@ -3,6 +3,8 @@
 import signal
 import socket
 
+from tests.patience import PATIENCE
+
 
 def test_the_demo_takes_its_rounds_and_a_second_one_goes_on(holdfast):
     try:
@@ -41,7 +43,7 @@ def test_ctrl_c_ends_the_demo_though_dagster_is_at_work(holdfast, start_holdfast
     while "Round 1" not in running.stdout.readline():
         assert running.poll() is None
     running.send_signal(signal.SIGINT)
-    _, messages = running.communicate(timeout=60)
+    _, messages = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     assert messages.count("Interrupted. What was published stays") == 1
     assert "Traceback" not in messages

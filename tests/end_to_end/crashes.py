@@ -3,8 +3,7 @@ what must be true of the warehouse after any of them.
 """
 
 import multiprocessing
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,8 +12,8 @@ from pydantic import SecretStr
 
 from pipelines.sandbox.answers import Answer
 from tests.end_to_end import stopping_worker
+from tests.patience import PATIENCE, wait_until
 
-PATIENCE = 20.0
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["pytest", stopping_worker.__name__])
 PAGE_SIZE = 100
@@ -68,13 +67,6 @@ RECORDED = Point("its failure is recorded", _RECORD, refused=True)
 BEFORE_DELTA = (REGISTERED, FIRST_PAGE, FIRST_WALK, LAST_PAGE, PROVEN, LOCKED)
 FROM_DELTA = (DELTA, HISTORY, CHANGED, INSERTED, COMMITTED)
 POINTS = (*BEFORE_DELTA, *FROM_DELTA, RECORDING, RECORDED)
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
-        time.sleep(0.02)
 
 
 def checksum(pipeline: Any) -> dict[str, Any]:

@@ -8,13 +8,13 @@ import re
 import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.paths import ROOT
 from tests.commands.conftest import CODE
+from tests.patience import PATIENCE, wait_until
 from tests.warm.processes import WarmPython
 
 KINDS = {"console", "sql", "yaml", "mermaid", "text"}
@@ -22,8 +22,6 @@ KINDS = {"console", "sql", "yaml", "mermaid", "text"}
 
 FOREGROUND = ("make up", "holdfast up", "holdfast --demo up", "holdfast sandbox serve")
 """Commands that run until they are told to stop: they have to print what is shown, and go on."""
-
-PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
@@ -120,12 +118,14 @@ class Shell:
                 text=True,
             )
         self.running.append(process)
-        deadline = time.monotonic() + PATIENCE
-        while not step.is_told_by(printed.read_text()):
-            told = printed.read_text()
-            assert process.poll() is None, f"$ {step.command} ended:\n{told}"
-            assert time.monotonic() < deadline, _difference(step, told)
-            time.sleep(0.2)
+
+        def told() -> bool:
+            printing = process.poll() is None
+            text = printed.read_text()
+            assert printing or step.is_told_by(text), f"$ {step.command} ended:\n{text}"
+            return step.is_told_by(text)
+
+        wait_until(told, f"what $ {step.command} is said to print; see {printed}")
 
     def warm_up(self, warm_python: WarmPython) -> None:
         """Have `holdfast` run in warm processes, with the code of this copy: for bash, a function
@@ -137,7 +137,7 @@ class Shell:
     def close(self) -> None:
         for process in self.running:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE)
 
 
 def _difference(step: Step, printed: str) -> str:

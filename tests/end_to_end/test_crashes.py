@@ -19,7 +19,6 @@ from tests.end_to_end.crashes import (
     CHANGED,
     HERE,
     LOCKED,
-    PATIENCE,
     POINTS,
     PROVEN,
     RECORDED,
@@ -27,8 +26,8 @@ from tests.end_to_end.crashes import (
     Scene,
     acting,
     checksum,
-    wait_until,
 )
+from tests.patience import PATIENCE, wait_until
 
 COMMAND = [sys.executable, "-c", "from pipelines.cli import main; main()", "snapshot"]
 RUN = "worker"

@@ -18,9 +18,11 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster_graphql.schema import create_schema
 
 from pipelines.sandbox.world import World
-from tests.end_to_end.crashes import HERE, checksum, wait_until
+from tests.end_to_end.crashes import HERE, checksum
+from tests.patience import PATIENCE, wait_until
 
 JOB = "hiro_snapshots"
+PAGES, PAGE_SIZE = 45, 20
 LAUNCH = """
 mutation ($parameters: ExecutionParams!) {
   launchRun(executionParams: $parameters) {
@@ -73,7 +75,7 @@ class Dagster:
 @pytest.fixture
 def targets(world: World, tmp_path: Path) -> list[str]:
     """A small principal, and one of many pages: taken in this order, the largest number last."""
-    keys = [world.add_hiro_principal(20), world.add_hiro_principal(900)]
+    keys = [world.add_hiro_principal(20), world.add_hiro_principal(PAGES * PAGE_SIZE)]
     entries = "".join(f"    - principal: {key.removeprefix('hiro:')}\n" for key in keys)
     (tmp_path / "targets.yaml").write_text(f"hiro:\n  targets:\n{entries}")
     return keys
@@ -89,7 +91,7 @@ def dagster(
         "HOLDFAST_TARGETS": str(tmp_path / "targets.yaml"),
         "HIRO_BASE_URL": sandbox.url("hiro"),
         "HIRO_REQUESTS_PER_MINUTE": "60000",
-        "HIRO_PAGE_SIZE": "20",
+        "HIRO_PAGE_SIZE": str(PAGE_SIZE),
         "HIRO_CONCURRENCY": "1",
     }
     for name, value in environment.items():
@@ -138,18 +140,18 @@ def test_ended_while_pages_are_fetched_keeps_what_is_committed_and_nothing_of_th
             asked.append(exchange)
             if len(asked) > 3:
                 under_way.set()
-                ended.wait(1)
+                ended.wait(1 if len(asked) < PAGES - 5 else PATIENCE)
 
     sandbox.before_response = answer_slowly
     run = dagster.launch()
-    assert under_way.wait(60)
+    assert under_way.wait(PATIENCE)
     before = checksum(pipeline)
     assert published(pipeline, f"run {run}") == [small]
     dagster.terminate(run)
     wait_until(lambda: dagster.ended(run), "the run to end")
     ended.set()
     assert dagster.ended(run) is dg.DagsterRunStatus.CANCELED
-    assert len(asked) < 45, "the walk went on to its end"
+    assert len(asked) < PAGES, "the walk went on to its end"
     assert checksum(pipeline) == before
     assert pipeline.sql("select name, reason from walk_failure join target using (target_id)") == [
         (large, "Cancelled")

@@ -35,8 +35,8 @@ from tests.end_to_end.crashes import (
     Point,
     Scene,
     acting,
-    wait_until,
 )
+from tests.patience import wait_until
 
 RUN = "worker"
 

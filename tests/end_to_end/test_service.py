@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,8 +34,8 @@ from pipelines.snapshots import Taken, take_snapshots
 from pipelines.targets import load_targets
 from pipelines.warehouse import embedded
 from pipelines.warehouse.registry import Run
+from tests.patience import PATIENCE, wait_until
 
-PATIENCE = 180.0
 MOVED = ("storage", "local_artifact_storage", "compute_logs")
 TARGETS_OF_DEMO = 7
 UP = """
@@ -137,13 +136,6 @@ def running(service):
     """The first service of the file, until the test that stops it."""
     service.start()
     return service
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}"
-        time.sleep(0.1)
 
 
 def shared_memory(service):

@@ -8,6 +8,7 @@ from pipelines.paths import ROOT
 from pipelines.sandbox.world import World
 from pipelines.warehouse.concentration import refresh_concentration
 from tests.commands.conftest import clean_around
+from tests.patience import PATIENCE
 
 NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
 
@@ -36,7 +37,7 @@ def demo_like(pipeline, world: World, database_url, tmp_path, monkeypatch):
 def test_every_cell_runs_and_every_plot_is_drawn(demo_like, tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=120, resources=resources).execute(env=demo_like)
+    NotebookClient(notebook, timeout=int(PATIENCE), resources=resources).execute(env=demo_like)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [(cell.source, output) for cell in cells for output in cell.outputs]

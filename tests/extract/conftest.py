@@ -16,6 +16,7 @@ from pipelines.providers.provider import Row, Target
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.world import EMPTY, ISSUER, World
 from tests.conftest import forget_environment
+from tests.patience import PATIENCE
 
 UNLIMITED = 60_000_000  # requests a minute
 
@@ -47,10 +48,12 @@ class RawServer:
     """A listening socket; `serve(connection, number)` has each connection in a thread, from 1.
 
     What `serve` does not answer in time is its business: `closing` is set when the test is over.
+    A client may be connected, and gone, before `connections` has it: `await_connections`.
     """
 
     def __init__(self, serve: Serve) -> None:
         self.connections = 0
+        self._changed = threading.Condition()
         self.closing = threading.Event()
         self._serve = serve
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -86,13 +89,21 @@ class RawServer:
         for connection in self._open:
             connection.close()
 
+    def await_connections(self, count: int) -> int:
+        """Wait until so many clients have connected; returns how many have."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.connections >= count, PATIENCE)
+            return self.connections
+
     def _accept(self) -> None:
         while not self.closing.is_set():
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
+            with self._changed:
+                self.connections += 1
+                self._changed.notify_all()
             self._open.append(connection)
             thread = threading.Thread(target=self._handle, args=(connection, self.connections))
             self._threads.append(thread)

@@ -7,8 +7,7 @@ import pytest
 
 from pipelines.errors import Cancelled, TornWalk
 from pipelines.extract.ahead import ReadAhead
-
-PATIENCE = 30.0  # seconds after which a test is stuck
+from tests.patience import PATIENCE
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from pipelines.sandbox import altura_api, catenis_api
 from pipelines.sandbox.answers import Answer, Exchange, compact
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
+from tests.patience import PATIENCE
 
 Connect = Callable[..., Client]
 TargetOf = Callable[[str], Target]
 AsInWorld = Callable[[Row], tuple[object, ...]]
-PATIENCE = 30.0  # seconds after which a test is stuck
 LIMIT = 10
 WINDOW = 4
 PROVIDERS = ["altura", "catenis"]

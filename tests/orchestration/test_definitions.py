@@ -21,6 +21,7 @@ from pipelines.settings import Settings
 from pipelines.targets import Watch, load_targets
 from pipelines.warehouse.audit import load_rules
 from tests.end_to_end.documents import copy_project
+from tests.patience import PATIENCE
 
 SETTINGS = ("DATABASE_URL", "HOLDFAST_", "HIRO_", "ALTURA_", "CATENIS_", "DAGSTER_")
 
@@ -215,7 +216,7 @@ def test_dagster_validates_the_workspace_of_a_fresh_checkout_and_makes_no_list(f
         env={**clean, "PYTHONPATH": str(fresh_checkout)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     said = done.stdout + done.stderr
@@ -236,7 +237,7 @@ def test_a_run_that_finds_no_list_any_more_fails_and_retires_nothing(
         env={**clean, "PYTHONPATH": str(fresh_checkout), "DATABASE_URL": database_url},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     assert "no longer in targets.yaml" in done.stdout
@@ -252,7 +253,7 @@ def test_a_list_that_is_named_and_is_not_there_is_an_error(tmp_path):
         env={**clean, "HOLDFAST_TARGETS": str(missing)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     assert f"DagsterInvalidDefinitionError: no list of targets at {missing}: " in done.stdout
@@ -268,7 +269,7 @@ def test_dagster_shows_the_mistakes_in_the_targets_before_any_stack_trace(tmp_pa
         env={**clean, "HOLDFAST_TARGETS": str(targets)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     assert done.stdout.startswith("dagster._core.errors.DagsterInvalidDefinitionError: ")
@@ -285,7 +286,7 @@ def test_loading_imports_neither_pandas_nor_matplotlib():
         env=clean,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     assert {"pandas", "matplotlib", "PIL", "jinja2"}.isdisjoint(done.stdout.split())

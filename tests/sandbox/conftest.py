@@ -10,6 +10,7 @@ from pipelines.sandbox.answers import Exchange
 from pipelines.sandbox.catenis_signature import signature
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.world import ISSUER
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def get(sandbox: Sandbox, http: requests.Session) -> Callable[..., requests.Resp
     """get("hiro", "/path?query") → the response."""
 
     def get(provider: str, target: str, **headers: str) -> requests.Response:
-        return http.get(sandbox.url(provider) + target, headers=headers, timeout=5)
+        return http.get(sandbox.url(provider) + target, headers=headers, timeout=PATIENCE)
 
     return get
 
@@ -58,6 +59,6 @@ def get_signed(sandbox: Sandbox, http: requests.Session) -> Callable[..., reques
             "authorization": f"CTN1-HMAC-SHA256 Credential={device}/{date}/ctn1_request,"
             f" Signature={signed}",
         }
-        return http.get(url + target, headers=headers, timeout=5)
+        return http.get(url + target, headers=headers, timeout=PATIENCE)
 
     return get_signed

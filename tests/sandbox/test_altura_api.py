@@ -6,6 +6,7 @@ import requests
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.states import NOT_LISTED
 from pipelines.sandbox.world import World
+from tests.patience import PATIENCE
 
 Get = Callable[..., requests.Response]
 
@@ -95,7 +96,7 @@ def test_a_cap_on_the_page_size_goes_unmentioned(world: World, http: requests.Se
     key = world.add_altura_item(60)
     with Sandbox(world, altura_max_per_page=50) as sandbox:
         url = f"{sandbox.url('altura')}{path(key)}?perPage=100"
-        pages = [http.get(f"{url}&page={page}", timeout=5).json() for page in (1, 2)]
+        pages = [http.get(f"{url}&page={page}", timeout=PATIENCE).json() for page in (1, 2)]
     assert [(len(page["holders"]), page["count"]) for page in pages] == [(50, 60), (10, 60)]
 
 

@@ -2,6 +2,7 @@ import gzip
 import json
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,6 +15,7 @@ from pipelines.sandbox.faults import bodies, statuses, wire
 from pipelines.sandbox.faults.schedule import ONCE, Asked, Fault, Faults, When, asked
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
+from tests.patience import PATIENCE, wait_until
 
 Get = Callable[..., requests.Response]
 PATHS = {
@@ -128,32 +130,32 @@ def test_a_reset_reaches_the_client(
 
 
 @pytest.mark.parametrize(
-    ("fault", "begins"),
+    ("fault", "begins", "more"),
     [
-        (wire.hang, b""),
-        (wire.hang_in_body, b"HTTP/1.1 200 OK"),
-        (wire.drip_headers(0.01), b"HTTP/1.1 200 OK\r\nx-slow: x"),
-        (wire.drip_body(0.01), b"HTTP/1.1 200 OK"),
+        (wire.hang, b"", 0),
+        (wire.hang_in_body, b"HTTP/1.1 200 OK", 0),
+        (wire.drip_headers(0.01), b"HTTP/1.1 200 OK\r\nx-slow: x", 20),
+        (wire.drip_body(0.01), b"HTTP/1.1 200 OK", 400),
     ],
 )
 def test_a_slow_answer_goes_on_until_the_client_hangs_up(
-    sandbox: Sandbox, faults: Faults, fault: Fault, begins: bytes
+    sandbox: Sandbox, faults: Faults, fault: Fault, begins: bytes, more: int
 ) -> None:
     faults.set("hiro", fault)
     port = int(sandbox.url("hiro").rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=0.2) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(b"GET /extended/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: sandbox.requests["hiro"] == 1, "the request to come in")
         received = b""
-        while True:
-            try:
-                piece = connection.recv(65536)
-            except TimeoutError:
-                break
+        while len(received) < len(begins) + more:
+            piece = connection.recv(65536)
             assert piece, "the server hung up"
             received += piece
-            if len(received) > 400:
-                break
-    assert received.startswith(begins)
+        assert received.startswith(begins)
+        connection.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                assert connection.recv(65536), "the server hung up"
 
 
 @pytest.mark.parametrize("fault", [wire.huge_body(), wire.gzip_of_nothing])
@@ -161,7 +163,7 @@ def test_an_endless_body_is_made_while_it_is_sent(
     sandbox: Sandbox, faults: Faults, fault: Fault
 ) -> None:
     faults.set("hiro", fault)
-    with requests.get(sandbox.url("hiro"), stream=True, timeout=5) as response:
+    with requests.get(sandbox.url("hiro"), stream=True, timeout=PATIENCE) as response:
         assert int(response.headers["content-length"]) >= wire.GIBIBYTE
         assert len(response.raw.read(2**20, decode_content=False)) == 2**20
 
@@ -192,7 +194,7 @@ def test_a_status_is_sent_as_it_is_set(
     sandbox: Sandbox, faults: Faults, fault: Fault, status: int, header: dict[str, str]
 ) -> None:
     faults.set("altura", fault)
-    response = requests.get(sandbox.url("altura"), allow_redirects=False, timeout=5)
+    response = requests.get(sandbox.url("altura"), allow_redirects=False, timeout=PATIENCE)
     assert response.status_code == status
     assert header.items() <= response.headers.items()
 

@@ -12,6 +12,7 @@ from pipelines.sandbox.hiro_api import HOLDINGS
 from pipelines.sandbox.live import Clockwork
 from pipelines.sandbox.server import Sandbox, Served
 from pipelines.sandbox.world import World
+from tests.patience import PATIENCE
 
 Get = Callable[..., requests.Response]
 
@@ -29,7 +30,7 @@ def test_every_provider_has_a_port_of_its_own(sandbox: Sandbox) -> None:
 def test_a_connection_is_kept_for_the_next_request(sandbox: Sandbox) -> None:
     port = int(sandbox.url("hiro").rpartition(":")[2])
     request = b"GET /extended/v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         for _ in range(3):
             connection.sendall(request)
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -50,7 +51,7 @@ def test_requests_are_counted_and_logged_by_provider(sandbox: Sandbox, get: Get)
 def test_the_log_keeps_the_newest_and_the_count_all(world: World, http: requests.Session) -> None:
     with Sandbox(world, log_size=2) as sandbox:
         for number in range(4):
-            http.get(f"{sandbox.url('hiro')}/{number}", timeout=5)
+            http.get(f"{sandbox.url('hiro')}/{number}", timeout=PATIENCE)
         assert [line.target for line in sandbox.log] == ["/2", "/3"]
         assert sandbox.requests["hiro"] == 4
 
@@ -137,7 +138,7 @@ def test_requests_in_parallel_are_all_answered(world: World, sandbox: Sandbox) -
 
     def fetch(_: int) -> int:
         with requests.Session() as session:
-            return len(session.get(url, timeout=10).json()["results"])
+            return len(session.get(url, timeout=PATIENCE).json()["results"])
 
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(fetch, range(64))) == [200] * 64
@@ -149,14 +150,14 @@ def test_leaving_frees_ports_and_threads_though_clients_stay_connected(
 ) -> None:
     with Sandbox(world) as sandbox:
         port = int(sandbox.url("altura").rpartition(":")[2])
-        http.get(sandbox.url("altura"), timeout=5)
+        http.get(sandbox.url("altura"), timeout=PATIENCE)
         threads = [
             thread
             for thread in threading.enumerate()
             if "sandbox-" in thread.name or "process_request_thread" in thread.name
         ]
     for thread in threads:
-        thread.join(2)
+        thread.join(PATIENCE)
     assert len(threads) >= 4
     assert not any(thread.is_alive() for thread in threads)
     with socket.socket() as probe:

@@ -4,7 +4,6 @@ process list. Every failure repeats what was sent, as careless servers do."""
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -24,6 +23,7 @@ from pipelines.settings import Settings
 from pipelines.variables import variables
 from pipelines.warehouse.migrate import migrate
 from tests.commands.conftest import CODE, COMMAND, SETTINGS
+from tests.patience import PATIENCE, wait_until
 from tests.security.canaries import Canaries, clean, command_lines, echo
 from tests.security.conftest import connect
 
@@ -104,7 +104,7 @@ def run(arguments: list[str], settings: dict[str, str]) -> bytes:
         env=settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     return done.stdout
@@ -209,23 +209,26 @@ def _pages(settings: dict[str, str], canaries: Canaries) -> bytes:
             canaries.told_to_processes.update(command_lines())
         finally:
             serving.terminate()
-            said = serving.communicate(timeout=60)[0]
+            said = serving.communicate(timeout=PATIENCE)[0]
     assert b'"errors"' not in told[:100], told.decode()
     return page + told + said
 
 
 def _fetch(url: str, serving: subprocess.Popen[bytes]) -> bytes:
-    deadline = time.monotonic() + 120
-    while True:
+    told: list[bytes] = []
+
+    def answered() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=60) as answer:
-                return answer.read()
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+                told.append(answer.read())
         except urllib.error.HTTPError as error:
-            return error.read()
+            told.append(error.read())
         except OSError:
             assert serving.poll() is None, serving.stdout.read().decode()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        return bool(told)
+
+    wait_until(answered, f"{url} to answer")
+    return told[0]
 
 
 def test_the_password_of_the_own_server_is_in_its_files_alone(

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ import pytest
 from pipelines.warehouse import embedded
 from pipelines.warehouse.embedded import EmbeddedServer
 from pipelines.warehouse.postgres_life import is_alive
+from tests.patience import PATIENCE, wait_until
 
 
 class Lab:
@@ -55,17 +55,11 @@ class Lab:
                     found.append(process.pid)
         return [pid for pid in found if is_alive(pid)]
 
-    def wait_until(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {seconds} s"
-            time.sleep(0.01)
-
     def kill(self, *pids: int) -> None:
         for pid in pids:
             with suppress(ProcessLookupError):  # a child that went with its parent
                 os.kill(pid, signal.SIGKILL)
-        self.wait_until(lambda: not any(is_alive(pid) for pid in pids))
+        wait_until(lambda: not any(is_alive(pid) for pid in pids), f"{pids} to end")
 
     @contextmanager
     def running(self, script: str, home: Path, *prefix: str) -> Iterator[subprocess.Popen[str]]:
@@ -96,7 +90,7 @@ class Lab:
     def said_by(self, script: str, home: Path, *prefix: str) -> str:
         """What such a process says until it ends by itself."""
         with self.running(script, home, *prefix) as process:
-            return process.communicate(timeout=60)[0].strip()
+            return process.communicate(timeout=PATIENCE)[0].strip()
 
     def run_as(self, uid: int, gid: int, action: Callable[[], None]) -> None:
         """Run `action` in a fork that becomes that user; a new interpreter may be out of reach."""

@@ -18,6 +18,7 @@ from pipelines.errors import EmbeddedPostgresError
 from pipelines.warehouse import embedded
 from pipelines.warehouse.embedded import EmbeddedServer
 from pipelines.warehouse.postgres_life import is_alive
+from tests.patience import PATIENCE, wait_until
 
 Start = Callable[[], EmbeddedServer]
 
@@ -66,7 +67,7 @@ class TestStarting:
         script = "print(embedded.start(home, binaries=binaries))"
         with ExitStack() as stack:
             racers = [stack.enter_context(lab.running(script, home)) for _ in range(4)]
-            answers = {racer.communicate(timeout=60)[0].strip() for racer in racers}
+            answers = {racer.communicate(timeout=PATIENCE)[0].strip() for racer in racers}
         assert answers == {repr(start())}
 
     def test_a_taken_port_is_left_to_whoever_took_it(self, home: Path, start: Start, lab) -> None:
@@ -149,11 +150,11 @@ class TestThrowaway:
     def test_it_dies_with_its_owner(self, home: Path, lab) -> None:
         script = (
             "with embedded.throwaway(home, binaries=binaries) as server:\n"
-            "    print(server.pid, flush=True); time.sleep(60)"
+            "    print(server.pid, flush=True); sys.stdin.read()"
         )
         with lab.running(script, home) as owner:
             assert owner.stdout
             pid = int(owner.stdout.readline())
             family = [pid, *(child.pid for child in psutil.Process(pid).children())]
             owner.kill()
-        lab.wait_until(lambda: not any(is_alive(member) for member in family))
+        wait_until(lambda: not any(is_alive(member) for member in family), "all of it to end")

@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.patience import PATIENCE
+
 WAITING = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
 
@@ -17,7 +19,7 @@ def run(warm_python):
     def run(code, *arguments, **how):
         command = [*warm_python.command(code), *arguments]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, **how
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False, **how
         )
 
     return run
@@ -90,7 +92,7 @@ def test_two_run_at_once(waiting, run):
 def test_a_signal_reaches_it_and_how_it_ends_is_told(waiting):
     client, _ = waiting
     client.send_signal(signal.SIGINT)
-    _, messages = client.communicate(timeout=60)
+    _, messages = client.communicate(timeout=PATIENCE)
     assert messages.endswith("KeyboardInterrupt\n")
     assert client.returncode == -signal.SIGINT
 
@@ -98,11 +100,11 @@ def test_a_signal_reaches_it_and_how_it_ends_is_told(waiting):
 def test_it_is_killed_with_its_client_and_its_client_with_it(waiting, warm_python):
     client, pid = waiting
     os.kill(pid, signal.SIGKILL)
-    assert client.wait(60) == -signal.SIGKILL
+    assert client.wait(PATIENCE) == -signal.SIGKILL
     with subprocess.Popen(
         warm_python.command(WAITING), stdout=subprocess.PIPE, text=True
     ) as another:
         process = psutil.Process(int(another.stdout.readline()))
         another.kill()
-        psutil.wait_procs([process], timeout=60)
+        psutil.wait_procs([process], timeout=PATIENCE)
         assert not process.is_running()
