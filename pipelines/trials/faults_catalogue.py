@@ -4,7 +4,7 @@
 happens; the others strike for good.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,10 @@ DRIP = 0.05
 """Seconds between two bytes: far below the read timeout of `HASTY`."""
 
 HASTY = {"read_timeout": 0.3, "total_timeout": 0.4}
-"""Timeouts for what is to run into them; everything else is given time on a busy machine."""
+"""Timeouts for what is to run into them at each try; all else is given time on a busy machine."""
+
+HASTY_ONCE = {"read_timeout": 1.5, "total_timeout": 2.0}
+"""The same where the next try has to be answered in time."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,12 @@ def _is(fault: Fault) -> Callable[[Scene], Fault]:
     return lambda _: fault
 
 
-def _once_and_for_good(name: str, fault: Fault, **settings: Any) -> list[Case]:
+def _once_and_for_good(
+    name: str, fault: Fault, once: Mapping[str, Any] = {}, for_good: Mapping[str, Any] = {}
+) -> list[Case]:
     return [
-        Case(f"{name}, once", _is(fault), SECOND, settings=settings),
-        Case(f"{name}, for good", _is(fault), settings=settings),
+        Case(f"{name}, once", _is(fault), SECOND, settings=dict(once)),
+        Case(f"{name}, for good", _is(fault), settings=dict(for_good)),
     ]
 
 
@@ -65,7 +70,11 @@ def _wire() -> list[Case]:
     return [
         Case("connection refused", None, reachable=False),
         *(case for name, fault in faults.items() for case in _once_and_for_good(name, fault)),
-        *(c for name, fault in slow.items() for c in _once_and_for_good(name, fault, **HASTY)),
+        *(
+            case
+            for name, fault in slow.items()
+            for case in _once_and_for_good(name, fault, HASTY_ONCE, HASTY)
+        ),
         Case("a third of connections reset", _is(wire.reset_in_body), When(share=0.34)),
         Case("gzip bomb", _is(wire.gzip_bomb)),
         Case("gzip of nothing for ever", _is(wire.gzip_of_nothing)),
