@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.demo import demo_settings, keep_height, living_sandbox
-from pipelines.errors import HoldfastError
+from pipelines.errors import HoldfastError, ServiceFailed
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.sandbox.server import Sandbox
@@ -229,11 +229,16 @@ class _Service:
         path = self._settings.holdfast_targets
         try:
             difference = self._list.renew()
-            if difference is None:
-                return
-            fault = self._dagster.webserver.reload()
         except HoldfastError as error:
             self.say(f"{error}\nThe list from before stays in use.", "red")
+            return
+        if difference is None:
+            return
+        try:
+            fault = self._dagster.webserver.reload()
+        except ServiceFailed as error:  # a busy machine: Dagster imports everything for this
+            self._list.try_again()
+            self.say(f"{error}\n{path}: {difference}; Dagster is asked again.", "yellow")
             return
         if fault:
             self._list.go_back()

@@ -48,6 +48,11 @@ class ListKeeper:
         fresh.replace(self.files.targets)
         self.watched = load_targets(self.files.targets)
 
+    def try_again(self) -> None:
+        """Take the last change back for now: the next look finds it once more."""
+        self.go_back()
+        self._seen = None
+
     def _take(self) -> None:
         load_targets(self.path)  # a mistake is told with the path that the person knows
         fresh = self.files.targets.with_suffix(".new")

@@ -38,6 +38,7 @@ from tests.patience import PATIENCE, wait_until
 
 MOVED = ("storage", "local_artifact_storage", "compute_logs")
 TARGETS_OF_DEMO = 7
+LAST_LINE = "from another shell: "
 UP = """
 import sys
 from pathlib import Path
@@ -84,10 +85,16 @@ class Service:
             )
 
     def start(self) -> None:
-        """Start one, and wait until it says that it is up."""
+        """Start one, and wait until it has said that it is up, to the last line."""
         self.process = self.launch()
-        wait_until(lambda: "is up" in self.out or self.process.poll() is not None, "the start")
+        wait_until(lambda: LAST_LINE in self.out or self.process.poll() is not None, "the start")
         assert self.process.poll() is None, self.err
+
+    def wait_until_said(self, words: str) -> None:
+        try:
+            wait_until(lambda: words in self.err, repr(words))
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says:\n{self.err}") from None
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -210,24 +217,24 @@ def test_a_changed_list_reaches_dagster_and_a_broken_one_changes_nothing(running
     webserver = Webserver(running.address)
     text = running.list.read_text()
     running.list.write_text(text.replace('cron: "* * * * *"', "cron: every minute", 1))
-    wait_until(lambda: "The list from before stays in use" in running.err, "the mistake")
+    running.wait_until_said("The list from before stays in use")
     assert f"{running.list}:" in running.err
     assert crons(webserver) == {"* * * * *"}
     running.list.write_text(text.replace('cron: "* * * * *"', 'cron: "*/2 * * * *"', 1))
-    wait_until(lambda: "altura's schedule is */2 * * * *" in running.err, "the change")
+    running.wait_until_said("altura's schedule is */2 * * * *. Schedules follow")
     assert crons(webserver) == {"* * * * *", "*/2 * * * *"}
 
 
 def test_a_postgres_that_is_killed_is_started_again(running):
     killed = embedded.status(running.files.home).pid
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: f"(process {killed}); it runs again" in running.err, "Postgres")
+    running.wait_until_said(f"(process {killed}); it runs again")
     assert running.snapshots() >= TARGETS_OF_DEMO
 
 
 def test_a_code_server_that_is_killed_is_started_again(running):
     dagster_process(running, "grpc").kill()
-    wait_until(lambda: "code server had ended by itself; it runs again" in running.err, "it")
+    running.wait_until_said("code server had ended by itself; it runs again")
     webserver = Webserver(running.address)
     wait_until(lambda: webserver.load_error() is None, "the webserver to see it")
 
