@@ -8,7 +8,7 @@ the chain; the others go through the other Clarity types.
 import hashlib
 from dataclasses import dataclass
 
-from pipelines.sandbox import clarity
+from pipelines.sandbox.providers.hiro import clarity
 
 CONTRACTS = tuple(
     f"SP2X0TZ59D5SZ8ACQ6YMCHHNR2ZN51Z32E2CJ173.{name}"

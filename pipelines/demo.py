@@ -8,17 +8,15 @@ Dagster is not imported here: `holdfast --demo status` need not wait seconds for
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from pydantic import SecretStr
 
 from pipelines.paths import shipped
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
+from pipelines.sandbox.clients import settings_at
 from pipelines.sandbox.live import Clockwork
-from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
+from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.serving import announced, find_sandbox, only_sandbox
-from pipelines.sandbox.world import ISSUER, World
+from pipelines.sandbox.world import World
 from pipelines.settings import Settings
 
 SECONDS_A_TICK = 3.0
@@ -41,17 +39,9 @@ def demo_settings(settings: Settings) -> Settings:
 
 def demo_runtime(settings: Settings, urls: dict[str, str]) -> Runtime:
     """The demo's runtime for a sandbox at those URLs; no variable of a provider is read."""
-    credentials: dict[str, dict[str, Any]] = {
-        "catenis": {"device_id": ISSUER, "api_secret": SecretStr(ISSUER_SECRET)}
-    }
     providers = {
-        name: provider.settings_type(
-            _env_prefix="HOLDFAST_DEMO_",
-            base_url=urls[name],
-            requests_per_minute=REQUESTS_PER_MINUTE,
-            **credentials.get(name, {}),
-        )
-        for name, provider in PROVIDERS.items()
+        name: settings_at(name, urls.get(name), requests_per_minute=REQUESTS_PER_MINUTE)
+        for name in PROVIDERS
     }
     return Runtime(demo_settings(settings), providers)
 
@@ -73,24 +63,23 @@ def living_sandbox(home: Path) -> Iterator[Sandbox]:
     """
     with only_sandbox(home):
         world = World()
-        world.tick(_ticks_lived(home, world))
+        world.tick(_ticks_lived(home))
         with Sandbox(world) as sandbox, announced(home, sandbox.urls):
             try:
                 with Clockwork(world, SECONDS_A_TICK):
                     yield sandbox
             finally:
-                keep_height(home, sandbox)
+                keep_ticks(home, sandbox)
 
 
-def keep_height(home: Path, sandbox: Sandbox) -> None:
+def keep_ticks(home: Path, sandbox: Sandbox) -> None:
     """Write down how far the world has come, so that the next one goes on from there."""
-    fresh = home / "world_height.new"
-    fresh.write_text(f"{sandbox.world.tip.height}\n")
-    fresh.replace(home / "world_height")
+    fresh = home / "world_ticks.new"
+    fresh.write_text(f"{sandbox.world.ticks}\n")
+    fresh.replace(home / "world_ticks")
 
 
-def _ticks_lived(home: Path, world: World) -> int:
-    kept = home / "world_height"
+def _ticks_lived(home: Path) -> int:
+    kept = home / "world_ticks"
     reached = kept.read_text().strip() if kept.exists() else ""
-    lived = int(reached) - world.tip.height if reached.isdecimal() else 0
-    return min(max(0, lived), TICKS_RELIVED)
+    return min(int(reached), TICKS_RELIVED) if reached.isdecimal() else 0

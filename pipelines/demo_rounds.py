@@ -34,7 +34,8 @@ def run_demo(settings: Settings, console: Console, rounds: int = ROUNDS) -> bool
     watched = load_targets(TARGETS)
     with living_sandbox(home) as sandbox:
         runtime = demo_runtime(settings, sandbox.urls)
-        console.print(f"Sandbox: {len(list(watched.targets()))} targets of three providers on")
+        targets = len(list(watched.targets()))
+        console.print(f"Sandbox: {targets} targets of {len(sandbox.urls)} providers on")
         for name, url in sandbox.urls.items():
             console.print(f"  {url}  {PROVIDERS[name].title}")
         with runtime.open_warehouse() as warehouse:

@@ -38,8 +38,9 @@ from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.sandbox.answers import Answer, Exchange
-from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
-from pipelines.sandbox.world import ISSUER, World
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.world import World
 from pipelines.targets import load_targets
 from pipelines.warehouse import embedded
 from pipelines.warehouse.migrate import migrate

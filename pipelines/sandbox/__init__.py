@@ -1,4 +1,4 @@
-"""A stand-in for the three providers: their APIs, over a small world that lives and changes.
+"""A stand-in for the providers: their APIs, over a small world that lives and changes.
 
 Nobody can make the real providers change a holder between two pages, or say afterwards what was
 true in between. This world can: it keeps every state it ever had, with the time it began, so that

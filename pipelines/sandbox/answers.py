@@ -1,4 +1,4 @@
-"""What passes between the sockets and the three APIs: a request as it came, an answer to send."""
+"""What passes between the sockets and the APIs: a request as it came, an answer to send."""
 
 import json
 import socket

@@ -9,9 +9,11 @@ import yaml
 from rich.console import Console
 
 from pipelines.errors import ConfigurationError
+from pipelines.sandbox.contract import Json
 from pipelines.sandbox.live import Clockwork
-from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
-from pipelines.sandbox.world import ISSUER, World
+from pipelines.sandbox.providers import SANDBOXES
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.world import World
 
 REQUESTS_PER_MINUTE = 6000
 
@@ -38,7 +40,7 @@ def serve(home: Path, out: Console, err: Console, *, port: int, seed: int, tick:
         err.print("Stopped.")
     except OSError as error:
         raise ConfigurationError(
-            f"can't listen on port {port} and the two after it: {error.strerror}"
+            f"can't listen on port {port} and those after it: {error.strerror}"
         ) from None
 
 
@@ -51,18 +53,14 @@ def _environment(sandbox: Sandbox, folder: Path, targets: Path) -> dict[str, str
     for name, url in sandbox.urls.items():
         environment[f"{name.upper()}_BASE_URL"] = url
         environment[f"{name.upper()}_REQUESTS_PER_MINUTE"] = str(REQUESTS_PER_MINUTE)
-    return environment | {"CATENIS_DEVICE_ID": ISSUER, "CATENIS_API_SECRET": ISSUER_SECRET}
+        for field, setting in sandbox.apis[name].settings().items():
+            environment[f"{name.upper()}_{field.upper()}"] = setting
+    return environment
 
 
-def _targets(world: World) -> dict[str, dict[str, list[dict[str, str]]]]:
+def _targets(world: World) -> dict[str, dict[str, list[Json]]]:
     """The world's targets as targets.yaml lists them."""
-    listed: dict[str, dict[str, list[dict[str, str]]]] = {}
-    for key in world.targets():
-        provider, _, subject = key.partition(":")
-        if provider == "altura":
-            address, _, token_id = subject.partition("/")
-            entry = {"address": address, "token_id": token_id}
-        else:
-            entry = {"principal" if provider == "hiro" else "asset_id": subject}
-        listed.setdefault(provider, {"targets": []})["targets"].append(entry)
-    return listed
+    return {
+        name: {"targets": [api.target(key) for key in world.targets(name)]}
+        for name, api in SANDBOXES.items()
+    }

@@ -1,6 +1,6 @@
-"""The sandbox: the three providers on real sockets of this machine, over one world.
+"""The sandbox: the providers on real sockets of this machine, over one world.
 
-Each provider has a port of its own and no path prefix, because Catenis signs the path as sent.
+Each provider has a port of its own and no path prefix, because a signature covers the path as sent.
 Real HTTP and not a patched client: what a walk does with kept-alive connections, compression,
 cut-off bodies and parallel requests is what is to be tested. A hook before and one after each
 answer serve a test that changes the world between two pages, and a third one may spoil the answer
@@ -10,7 +10,7 @@ answer serve a test that changes the world between two pages, and a third one ma
 import socket
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,14 +19,10 @@ from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from pipelines.sandbox import altura_api, catenis_api, hiro_api
 from pipelines.sandbox.answers import Answer, Exchange
-from pipelines.sandbox.world import ISSUER, World
-
-PROVIDERS = ("altura", "hiro", "catenis")
-ISSUER_SECRET = bytes(range(64)).hex()
-"""The secret that goes with world.ISSUER unless a sandbox is given credentials of its own."""
-
+from pipelines.sandbox.contract import ProviderSandbox, Shown
+from pipelines.sandbox.providers import SANDBOXES
+from pipelines.sandbox.world import World
 
 _POLL_SECONDS = 0.01  # how long closing may take; answers do not wait for it
 
@@ -43,8 +39,8 @@ class Served(NamedTuple):
 class Sandbox:
     """A context manager: entered, it listens; left, its ports are free and its threads are gone.
 
-    `port` is Altura's, with Hiro's and Catenis' the next two; 0 picks free ones. `credentials` are
-    the secrets of Catenis devices. `altura_max_per_page` is a cap that shortens pages in silence.
+    `port` is the first provider's, with those of the others the next; 0 picks free ones. `apis` has
+    what answers for each provider, and may be changed: to another cap on pages, to other secrets.
 
     Hooks run in the thread of the request, and may sleep, tick the world or keep notes:
     `before_response(exchange)` may return an Answer to send instead of the API's, or raise
@@ -59,13 +55,10 @@ class Sandbox:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
-        credentials: Mapping[str, str] | None = None,
-        altura_max_per_page: int | None = None,
         log_size: int = 10_000,
     ) -> None:
         self.world = world
-        self.credentials = dict(credentials or {ISSUER: ISSUER_SECRET})
-        self.altura_max_per_page = altura_max_per_page
+        self.apis: dict[str, ProviderSandbox] = dict(SANDBOXES)
         self.before_response: Callable[[Exchange], Answer | None] | None = None
         self.fault: Callable[[Exchange, Answer], Answer] | None = None
         self.after_response: Callable[[Exchange, Answer], None] | None = None
@@ -92,7 +85,7 @@ class Sandbox:
     def requests(self) -> dict[str, int]:
         """How many requests each provider has had; those that a hook answered count too."""
         with self._lock:
-            return {provider: self._requests[provider] for provider in PROVIDERS}
+            return {provider: self._requests[provider] for provider in self.apis}
 
     @property
     def log(self) -> list[Served]:
@@ -103,7 +96,7 @@ class Sandbox:
     def start(self) -> None:
         """Listen; OSError where a port is taken, and then nothing is left listening."""
         try:
-            for position, provider in enumerate(PROVIDERS):
+            for position, provider in enumerate(self.apis):
                 port = self._first_port + position if self._first_port else 0
                 self._servers[provider] = _Server((self._host, port), provider, self)
         except OSError:
@@ -118,7 +111,7 @@ class Sandbox:
     def close(self) -> None:
         """Hang up on everybody and free the ports."""
         if self._threads:
-            with ThreadPoolExecutor(len(PROVIDERS)) as pool:  # each waits for its poll interval
+            with ThreadPoolExecutor(len(self._servers)) as pool:  # each waits for its poll interval
                 for server in self._servers.values():
                     pool.submit(server.shutdown)
             for thread in self._threads:
@@ -150,12 +143,16 @@ class Sandbox:
             self._requests[provider] += 1
             return self._requests[provider]
 
+    def answer(self, exchange: Exchange, world: Shown) -> Answer:
+        """What the API answers, without hooks, from what `world` shows."""
+        return self.apis[exchange.provider].answer(exchange, world)
+
     def respond(self, exchange: Exchange) -> Answer:
         """The hooks and the API between them: what to send."""
         before, fault, after = self.before_response, self.fault, self.after_response
         answer = before(exchange) if before else None
         if answer is None:
-            answer = self._api(exchange)
+            answer = self.answer(exchange, self.world)
             answer = fault(exchange, answer) if fault else answer
         if after:
             after(exchange, answer)
@@ -163,13 +160,6 @@ class Sandbox:
             served = Served(exchange.provider, exchange.method, exchange.target, answer.status)
             self._log.append(served)
         return answer
-
-    def _api(self, exchange: Exchange) -> Answer:
-        if exchange.provider == "altura":
-            return altura_api.answer(exchange, self.world, self.altura_max_per_page)
-        if exchange.provider == "hiro":
-            return hiro_api.answer(exchange, self.world)
-        return catenis_api.answer(exchange, self.world, self.credentials)
 
 
 class _Server(ThreadingHTTPServer):

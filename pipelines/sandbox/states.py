@@ -10,56 +10,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-NOT_LISTED = "?include_listed=false"
-FILTERED = "?asset_identifiers="
-
-
-class AlturaRow(NamedTuple):
-    address: str
-    balance: int
-    name: str | None
-    profile_pic: str | None
-    profile_pic_url: str | None
-
-
-class HiroRow(NamedTuple):
-    asset_identifier: str
-    hex: str
-    repr: str
-    block_height: int
-    tx_id: str
-
-
-class CatenisRow(NamedTuple):
-    device_id: str
-    total: Decimal
-    unconfirmed: Decimal
-    name: str | None
-    prod_unique_id: str | None
+Row = tuple[Any, ...]
+"""A named tuple of the provider's, which begins with the key."""
+Listing = tuple[Row, ...]
 
 
 class Aggregate(NamedTuple):
-    """What Catenis reports without a holder: amounts moved to another blockchain."""
+    """Amounts that belong to no row."""
 
     total: Decimal
     unconfirmed: Decimal
-
-
-Row: TypeAlias = AlturaRow | HiroRow | CatenisRow
-Listing: TypeAlias = tuple[AlturaRow, ...] | tuple[HiroRow, ...] | tuple[CatenisRow, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class State:
     """One target from `at` (UTC) until the next state of the same target begins.
 
-    `listing` holds the rows in the ledger's order (Hiro's is the order of the API; the other two
-    providers promise none). `version` draws the order in which rows are shown that have none: it is
-    the state's number from 0, or that of an earlier one whose order stayed.
+    `listing` holds the rows in the ledger's order: the order of the API where that promises one.
+    `version` draws the order in which rows are shown that have none: it is the state's number from
+    0, or that of an earlier one whose order stayed.
     """
 
     at: datetime
@@ -71,28 +44,6 @@ class State:
     def rows(self) -> frozenset[Row]:
         """The rows without an order; equal to plain tuples of the same values."""
         return frozenset(self.listing)
-
-
-@dataclass(frozen=True)
-class Tip:
-    """The newest Stacks block: `index_hash` is what the API sends as its ETag."""
-
-    height: int
-    index_hash: str
-
-
-def hiro_filter(key: str) -> tuple[str, frozenset[str] | None]:
-    """Split a Hiro key into the key of the whole principal and the asset identifiers, if any."""
-    principal, marker, assets = key.partition(FILTERED)
-    return principal, frozenset(assets.split(",")) if marker else None
-
-
-@lru_cache(maxsize=512)
-def only_assets(state: State, assets: frozenset[str]) -> State:
-    """The same moment, seen through a filter of asset identifiers."""
-    rows = [row for row in state.listing if isinstance(row, HiroRow)]
-    kept = tuple(row for row in rows if row.asset_identifier in assets)
-    return State(state.at, state.version, kept)
 
 
 def without_repeats(states: Sequence[State]) -> list[State]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.demo import demo_settings, keep_height, living_sandbox
+from pipelines.demo import demo_settings, keep_ticks, living_sandbox
 from pipelines.errors import HoldfastError, ServiceFailed
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
@@ -162,7 +162,7 @@ class _Service:
             self._follow_list()
             self._files.trim_logs()
             if self._sandbox:
-                keep_height(self._files.home, self._sandbox)
+                keep_ticks(self._files.home, self._sandbox)
 
     def say(self, text: str, style: str | None = None) -> None:
         """A message to the person, who may have closed the terminal."""

@@ -9,20 +9,19 @@ from datetime import UTC, datetime
 from random import Random
 from threading import Lock
 
-from pipelines.sandbox import altura_api, catenis_api, hiro_api
 from pipelines.sandbox.answers import Answer, Exchange
+from pipelines.sandbox.contract import L
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.states import State
-from pipelines.sandbox.world import EMPTY, World
+from pipelines.sandbox.world import World
 from pipelines.trials.living import LivingSet
 from pipelines.trials.worlds import TrialWorld
 
 
-class Replica(World):
+class Replica:
     """A world as a server shows it that is `behind` by so many states of each target."""
 
     def __init__(self, source: World, behind: int) -> None:
-        super().__init__(size=EMPTY)
         self._source = source
         self._behind = behind
 
@@ -30,8 +29,8 @@ class Replica(World):
         states = self._source.states(key)
         return states[max(0, len(states) - 1 - self._behind)]
 
-    def issuer(self, key: str) -> str | None:
-        return self._source.issuer(key)
+    def ledger(self, kind: type[L]) -> L:
+        return self._source.ledger(kind)
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Between:
         state = replica.state(self._living.key)
         if state is not None:
             self._note(state.at)
-        return self._answer(exchange, replica)
+        return self._sandbox.answer(exchange, replica)
 
     def _from_cache(self, exchange: Exchange) -> Answer | None:
         cache = self._kind.cache
@@ -85,17 +84,10 @@ class Between:
                 age = {"age": str(exchange.number - kept.number)} if cache.honest else {}
                 return Answer(200, {**kept.answer.headers, **age}, kept.answer.body)
             return None
-        answer = self._answer(exchange, self._sandbox.world)
+        answer = self._sandbox.answer(exchange, self._sandbox.world)
         if answer.status == 200:
             self._cache[exchange.target] = _Kept(answer, exchange.number, datetime.now(UTC))
         return answer
 
     def _note(self, at: datetime) -> None:
         self.oldest = min(at, self.oldest or at)
-
-    def _answer(self, exchange: Exchange, world: World) -> Answer:
-        if exchange.provider == "altura":
-            return altura_api.answer(exchange, world)
-        if exchange.provider == "hiro":
-            return hiro_api.answer(exchange, world)
-        return catenis_api.answer(exchange, world, self._sandbox.credentials)

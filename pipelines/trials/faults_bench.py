@@ -17,16 +17,17 @@ from time import monotonic
 from typing import Any, Self
 
 import sqlalchemy as sa
-from pydantic import SecretStr
 
 from pipelines.errors import HoldfastError, ProviderError, Unexpected
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings, Target
+from pipelines.sandbox.clients import settings_at, target_at
 from pipelines.sandbox.faults.schedule import Faults
-from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
+from pipelines.sandbox.providers import SANDBOXES
+from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.states import State
-from pipelines.sandbox.world import EMPTY, ISSUER, World
+from pipelines.sandbox.world import EMPTY, World
 from pipelines.snapshots import take_snapshot
 from pipelines.trials.faults_catalogue import Case
 from pipelines.trials.faults_scene import ROWS, Scene
@@ -55,13 +56,6 @@ LATER_RUNS = 3
 LONGEST_TRIAL = 120.0
 """Seconds after which a fault counts as not survived: by far more than the settings allow, also on
 a busy machine."""
-
-COMPARED = {
-    "altura": ("address", "balance", "name", "profile_pic", "profile_pic_url"),
-    "hiro": ("asset_identifier", "value_hex", "value_repr", "block_height", "tx_id"),
-    "catenis": ("device_id", "total", "unconfirmed", "name", "prod_unique_id"),
-}
-"""Columns, in the order of the world's rows, which begin with the key."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +102,9 @@ class Bench:
 
     def run(self, case: Case) -> Outcome:
         """Try one fault on a new target."""
-        scene = Scene(self.provider.name, self.world, self._add_target(), self._chance)
-        target = self._target(scene.key)
+        key = self.world.add(self.provider.name, ROWS)
+        scene = Scene(self.provider.name, self.world, key, self._chance)
+        target = target_at(key)
         self._take_undisturbed(target)
         case.prepare(scene)
         before, began = self._checksum(), monotonic()
@@ -131,36 +126,17 @@ class Bench:
             case.name, self.provider.name, target.name, requests, seconds, error, tuple(problems)
         )
 
-    def _add_target(self) -> str:
-        if self.provider.name == "altura":
-            return self.world.add_altura_item(ROWS)
-        if self.provider.name == "hiro":
-            return self.world.add_hiro_principal(ROWS)
-        return self.world.add_catenis_asset(ROWS)
-
-    def _target(self, key: str) -> Target:
-        subject = key.partition(":")[2]
-        fields: dict[str, object] = {"principal": subject}
-        if self.provider.name == "altura":
-            address, _, token_id = subject.partition("/")
-            fields = {"address": address, "token_id": token_id}
-        elif self.provider.name == "catenis":
-            fields = {"asset_id": subject}
-        return self.provider.target_type.model_validate(fields)
-
     def _settings(self, **changed: Any) -> ProviderSettings:
-        given: dict[str, Any] = {"base_url": self.sandbox.url(self.provider.name), **LIMITS}
-        if self.provider.name == "catenis":
-            given |= {"device_id": ISSUER, "api_secret": SecretStr(ISSUER_SECRET)}
+        given = LIMITS | {"url": self.sandbox.url(self.provider.name)}
         if self.provider.dataset.ordered:
             given["full_walk_every"] = 1  # the faults are aimed at pages of a whole walk
-        return self.provider.settings_type(_env_prefix="HOLDFAST_TRIAL_", **given | changed)
+        return settings_at(self.provider.name, **given | changed)
 
     @contextmanager
     def _client(self, case: Case) -> Iterator[Client]:
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))  # and does not listen
-            refusing = {"base_url": f"http://127.0.0.1:{nobody.getsockname()[1]}"}
+            refusing = {"url": f"http://127.0.0.1:{nobody.getsockname()[1]}"}
             settings = self._settings(**case.settings, **({} if case.reachable else refusing))
             with Client(self.provider, settings, first_backoff=FIRST_BACKOFF) as client:
                 yield client
@@ -236,7 +212,7 @@ class Bench:
     # --- what the database says -----------------------------------------------------------------
 
     def _published_rows(self, snapshot: PublishedSnapshot) -> list[tuple[object, ...]]:
-        names = COMPARED[self.provider.name]
+        names = SANDBOXES[self.provider.name].columns
         view = sa.table(
             f"{self.provider.dataset.name}_snapshots",
             sa.column("snapshot_id"),
@@ -255,7 +231,7 @@ class Bench:
         width = len(dataset.key)
         found = {row[:width]: row[width:] for row in published}
         true = {row[:width]: row[width:] for row in map(_as_stored, state.listing)}
-        names = COMPARED[self.provider.name][width:]
+        names = SANDBOXES[self.provider.name].columns[width:]
         return (
             len(found) == len(published)
             and found.keys() == true.keys()

@@ -10,9 +10,10 @@ from typing import Any
 
 from pipelines.sandbox.faults import bodies, statuses, wire
 from pipelines.sandbox.faults.schedule import ALWAYS, Fault, When
+from pipelines.sandbox.providers import SANDBOXES
 from pipelines.trials.faults_scene import HOSTILE, Scene
 
-ALL = ("altura", "hiro", "catenis")
+ALL = tuple(SANDBOXES)
 SECOND = When(first=2, times=1)
 """One request, when a page was read before it."""
 

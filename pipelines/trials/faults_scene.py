@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from random import Random
 
-from pipelines.sandbox import fakes
+from pipelines.providers import PROVIDERS
 from pipelines.sandbox.answers import Answer, Exchange
 from pipelines.sandbox.faults.schedule import Fault
-from pipelines.sandbox.states import AlturaRow, CatenisRow, HiroRow, Row
+from pipelines.sandbox.providers import SANDBOXES
+from pipelines.sandbox.states import Row
 from pipelines.sandbox.world import World
 
 ROWS = 33
@@ -36,39 +36,30 @@ class Scene:
     chance: Random
 
     def enter(self) -> None:
-        """Somebody new holds some; with Hiro a token at the top."""
-        if self.provider == "altura":
-            self.world.altura_set(self.key, fakes.wallet(self.chance), self.chance.randint(1, 9))
-        elif self.provider == "catenis":
-            amount = Decimal(self.chance.randint(1, 10**9)).scaleb(-7)
-            self.world.catenis_set(self.key, fakes.device_id(self.chance), amount)
-        else:
-            number = self.chance.getrandbits(100)
-            self.world.hiro_mint(self.key, "SP2X.mid::m", f"0x01{number:032x}", f"u{number}")
+        """Somebody new holds some, at the top where the newest come first."""
+        with self.world.lock:
+            self._show(self._with_another(self._rows()))
 
     def leave(self) -> None:
         """One of those that hold some has none any more."""
-        state = self.world.state(self.key)
-        place = self.chance.randrange(len(state.listing)) if state else 0
-        row = state.listing[place] if state else None
-        if isinstance(row, AlturaRow):
-            self.world.altura_remove(self.key, row.address)
-        elif isinstance(row, CatenisRow):
-            self.world.catenis_remove(self.key, row.device_id)
-        else:
-            self.world.hiro_transfer_out(self.key, place)
+        with self.world.lock:
+            rows = self._rows()
+            del rows[self.chance.randrange(len(rows))]
+            self._show(rows)
 
     def swap(self) -> None:
-        """One leaves, another enters: as many as before."""
-        self.leave()
-        self.enter()
+        """The oldest leaves and another enters: as many as before, each in another place where the
+        newest come first."""
+        with self.world.lock:
+            rows = self._rows()
+            del rows[-1 if self._newest_first else 0]
+            self._show(self._with_another(rows))
 
     def rename(self, text: str) -> None:
         """Every fourth row bears that text, wherever a stranger can put one."""
-        state = self.world.state(self.key)
-        rows: list[Row] = list(state.listing) if state else []
-        rows[::4] = [_named(row, text) for row in rows[::4]]
-        self.world.set_rows(self.key, rows)
+        rows = self._rows()
+        rows[::4] = [SANDBOXES[self.provider].bearing(row, text) for row in rows[::4]]
+        self._show(rows)
 
     def during(self, change: Callable[[], None]) -> Fault:
         """The true answer; but before it reaches anybody, the world has changed."""
@@ -79,10 +70,18 @@ class Scene:
 
         return fault
 
+    @property
+    def _newest_first(self) -> bool:
+        return PROVIDERS[self.provider].dataset.ordered
 
-def _named(row: Row, text: str) -> Row:
-    if isinstance(row, AlturaRow):
-        return row._replace(name=text, profile_pic=text, profile_pic_url=text)
-    if isinstance(row, HiroRow):
-        return row._replace(repr=text)
-    return row._replace(name=text, prod_unique_id=text)
+    def _with_another(self, rows: list[Row]) -> list[Row]:
+        row = SANDBOXES[self.provider].new_row(self.chance, self.world)
+        return [row, *rows] if self._newest_first else [*rows, row]
+
+    def _rows(self) -> list[Row]:
+        state = self.world.state(self.key)
+        return list(state.listing) if state else []
+
+    def _show(self, rows: list[Row]) -> None:
+        state = self.world.state(self.key)
+        self.world.set_rows(self.key, rows, state.aggregate if state else None)

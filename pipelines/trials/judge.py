@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Row
+from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.world import World
 
 Amounts = tuple[Decimal | None, Decimal | None]
@@ -20,7 +22,8 @@ def was_true(
     until: datetime,
 ) -> bool:
     """Whether the target showed exactly these rows at some moment from `at` to `until`."""
-    found = [as_in_world(row) for row in rows]
+    known = columns_of(key.partition(":")[0])
+    found = [tuple(row[column] for column in known) for row in rows]
     given = frozenset(found)
     if len(given) != len(found):
         return False
@@ -30,6 +33,8 @@ def was_true(
     )
 
 
-def as_in_world(row: Row) -> tuple[object, ...]:
-    """A row as the world keeps it: Hiro's without what was read out of its value."""
-    return (*row[:3], *row[5:]) if len(row) == 7 else tuple(row)
+def columns_of(provider: str) -> tuple[int, ...]:
+    """Where a row of the dataset has the columns that the world's rows have, in their order: not
+    all of them, as some are read out of others."""
+    names = PROVIDERS[provider].dataset.column_names
+    return tuple(names.index(name) for name in SANDBOXES[provider].columns)

@@ -6,23 +6,28 @@ Every change is an instant: rows that leave and rows that enter in one change do
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
-from typing import Any
 
-from pipelines.sandbox import altura_api, catenis_api, clarity, fakes
-from pipelines.sandbox.states import Aggregate, AlturaRow, CatenisRow, HiroRow, State
+from pipelines.providers import PROVIDERS
+from pipelines.providers.provider import Proof
+from pipelines.sandbox.contract import amount
+from pipelines.sandbox.providers import SANDBOXES
+from pipelines.sandbox.states import Aggregate, Row, State
 from pipelines.sandbox.world import World
 from pipelines.trials.worlds import TrialWorld
 
-Row = Any
 Rows = tuple[Row, ...]
-_DEPLOYER = "SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV"
 
 
 class LivingSet:
     """A target of `world` that changes as `kind` says. Not thread-safe."""
 
     def __init__(self, world: World, kind: TrialWorld, rng: Random) -> None:
-        self.key = _key(kind.provider, rng)
+        provider = PROVIDERS[kind.provider]
+        self._sandbox = SANDBOXES[kind.provider]
+        self._newest_first = provider.dataset.ordered
+        self._key_width = len(provider.dataset.key)
+        self._overlap = int(Proof.CHAINED in provider.proofs)  # rows that two pages share
+        self.key = self._sandbox.new_key(rng)
         self._world = world
         self._kind = kind
         self._rng = rng
@@ -75,29 +80,27 @@ class LivingSet:
 
     def _rows(self) -> Rows:
         """The rows in the order in which the provider shows them now."""
-        if self._kind.provider == "altura":
-            return altura_api.ordered(self.state)
-        if self._kind.provider == "catenis":
-            return catenis_api.ordered(self.state)
-        return self.state.listing
+        return self._sandbox.in_order(self.state)
 
     def _place(self, rows: Rows) -> int:
         """Where something happens: anywhere, or beside the border of a page."""
         if not self._kind.at_borders:
             return self._rng.randrange(len(rows))
-        step = self._kind.page_size - (self._kind.provider == "hiro")
+        step = self._kind.page_size - self._overlap
         border = self._rng.randint(0, len(rows) // step) * step + self._rng.choice((-1, 0, 1))
         return max(0, min(border, len(rows) - 1))
 
     def _enter(self, rows: Rows, count: int = 0) -> Rows:
         """`count` rows more (0: one or two); some left before, and come as another holding."""
         for _ in range(count or self._rng.choice((1, 1, 2))):
-            known = {row[0:2] if self._kind.provider == "hiro" else row[0] for row in rows}
             back = self._again(self._rng.choice(self._away)) if self._away else None
-            name = back and (back[0:2] if self._kind.provider == "hiro" else back[0])
-            usable = back is not None and name not in known and self._rng.random() < 0.5
-            rows = self._with(rows, back if usable else self._new())
+            usable = back and not self._holds(rows, back) and self._rng.random() < 0.5
+            rows = self._with(rows, back if back and usable else self._new())
         return rows
+
+    def _holds(self, rows: Rows, one: Row) -> bool:
+        width = self._key_width
+        return any(row[:width] == one[:width] for row in rows)
 
     def _leave(self, rows: Rows) -> Rows:
         place = self._place(rows)
@@ -105,38 +108,22 @@ class LivingSet:
         return rows[:place] + rows[place + 1 :]
 
     def _alter(self, rows: Rows) -> Rows:
-        """Another balance; of a Hiro holding, a transfer to its holder itself: a new one on top."""
+        """A holding changes; in a list of the newest first, that puts it at the top."""
         place = self._place(rows)
         rest = rows[:place], rows[place + 1 :]
         changed = self._again(rows[place])
-        if self._kind.provider == "hiro":
+        if self._newest_first:
             return self._with(rest[0] + rest[1], changed)
         return (*rest[0], changed, *rest[1])
 
     def _with(self, rows: Rows, row: Row) -> Rows:
-        return (row, *rows) if self._kind.provider == "hiro" else (*rows, row)
+        return (row, *rows) if self._newest_first else (*rows, row)
 
     def _new(self) -> Row:
-        rng = self._rng
-        if self._kind.provider == "altura":
-            return AlturaRow(fakes.wallet(rng), self._amount(), fakes.person(rng), None, None)
-        if self._kind.provider == "catenis":
-            return CatenisRow(fakes.device_id(rng), Decimal(self._amount()), Decimal(0), None, None)
-        value = clarity.uint128(rng.getrandbits(100))
-        return self._again(HiroRow(f"{_DEPLOYER}.Candy::candy", value.hex, value.repr, 0, ""))
+        return self._sandbox.new_row(self._rng, self._world)
 
     def _again(self, row: Row) -> Row:
-        """The row as it looks when it is taken up or changed now: never as it was before."""
-        if isinstance(row, HiroRow):
-            height = self._world.tip.height + 1
-            return row._replace(block_height=height, tx_id=fakes.transaction(self._rng))
-        if isinstance(row, AlturaRow):
-            return row._replace(balance=self._amount())
-        return row._replace(total=Decimal(self._amount()), unconfirmed=Decimal(0))
-
-    def _amount(self) -> int:
-        """Small enough for ties in the leading digits, never the same twice."""
-        return self._rng.choice((1, 2, 3)) << 64 | self._rng.getrandbits(64)
+        return self._sandbox.again(row, self._rng, self._world)
 
     def _take_turns(self) -> None:
         """A row leaves, and the next time one enters."""
@@ -146,7 +133,7 @@ class LivingSet:
 
     def _migrate(self) -> None:
         rows = self._leave(self._rows())
-        self._aggregate = Aggregate(Decimal(self._amount()), Decimal(0))
+        self._aggregate = Aggregate(Decimal(amount(self._rng)), Decimal(0))
         self._show(rows if len(rows) >= self._kind.rows[0] else self._enter(rows))
 
     def _burst(self) -> None:
@@ -154,9 +141,9 @@ class LivingSet:
             self._happen(self._rng.choice(("in", "out", "swap")))
 
     def _flip(self) -> None:
-        """There and back between two states; on a chain, what comes back is a new holding."""
+        """There and back between two states; where the newest come first, as another holding."""
         states = self._world.states(self.key)
-        if self._kind.provider != "hiro":
+        if not self._newest_first:
             rows = states[-2].listing if len(states) > 1 else self._several_others(self._rows())
             self._show(rows)
             return
@@ -184,11 +171,3 @@ class LivingSet:
         rows = change(base)
         fewest, most = self._kind.rows
         self._show(rows if fewest <= len(rows) <= most else base)
-
-
-def _key(provider: str, rng: Random) -> str:
-    if provider == "altura":
-        return f"altura:{fakes.wallet(rng)}/{rng.randrange(1000)}"
-    if provider == "hiro":
-        return f"hiro:{fakes.stacks_address(rng)}"
-    return f"catenis:{fakes.asset_id(rng)}"

@@ -1,8 +1,8 @@
 """The usual test, for comparison: one walk forward, accepted when rows = total.
 
-Catenis gives no total: there the walk is accepted when it came to the end and no key stood twice.
-It is what the proofs are measured against, so it uses nothing of the code that it is compared with
-but the request and the reading of a page.
+Where no total is told, the walk is accepted when it came to the end and no key stood twice. It is
+what the proofs are measured against, so it uses nothing of the code that it is compared with but
+the request and the reading of a page.
 """
 
 from collections.abc import Callable

@@ -11,15 +11,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from multiprocessing import get_context
 from random import Random
-from typing import Any
 
 from pipelines.errors import TornWalk
 from pipelines.extract.http import Client
 from pipelines.extract.walk import Fetcher
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Proof, Target
-from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
-from pipelines.sandbox.world import EMPTY, ISSUER, World
+from pipelines.providers.provider import Proof
+from pipelines.sandbox.clients import settings_at, target_at
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.world import EMPTY, World
 from pipelines.trials.between import Between
 from pipelines.trials.judge import was_true
 from pipelines.trials.living import LivingSet
@@ -59,7 +59,7 @@ class Trial:
         self._between = Between(self._sandbox, self._kind, self._living, self._rng)
         self._sandbox.before_response = self._between.before_response
         self._sandbox.after_response = self._between.after_response
-        self._target = _target(self._living.key)
+        self._target = target_at(self._living.key)
         partial = self._kind.proof is Proof.CHAINED_TO_LAST
         self._desk = MemoryDesk(self._client.provider.dataset, partial=partial)
 
@@ -174,24 +174,12 @@ def run_trials(
 
 def _client(kind: TrialWorld, sandbox: Sandbox) -> Client:
     provider = PROVIDERS[kind.provider]
-    settings: dict[str, Any] = {
-        "base_url": sandbox.url(kind.provider),
-        "requests_per_minute": 60_000_000,
-        "concurrency": kind.workers,
-        "page_size": kind.page_size,
-        "max_walks": provider.settings_type.model_fields["max_walks"].default,
-    }
-    if kind.provider == "catenis":
-        settings |= {"device_id": ISSUER, "api_secret": ISSUER_SECRET}
-    return Client(provider, provider.settings_type(**settings))
-
-
-def _target(key: str) -> Target:
-    provider, _, subject = key.partition(":")
-    fields: dict[str, object] = {"principal": subject}
-    if provider == "altura":
-        address, _, token_id = subject.partition("/")
-        fields = {"address": address, "token_id": token_id}
-    elif provider == "catenis":
-        fields = {"asset_id": subject}
-    return PROVIDERS[provider].target_type(**fields)
+    settings = settings_at(
+        kind.provider,
+        sandbox.url(kind.provider),
+        requests_per_minute=60_000_000,
+        concurrency=kind.workers,
+        page_size=kind.page_size,
+        max_walks=provider.settings_type.model_fields["max_walks"].default,
+    )
+    return Client(provider, settings)

@@ -6,15 +6,20 @@ where it does not, the share of wrong snapshots is a limit that is reported. `ev
 the naive test has to fall for the world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Proof
+from pipelines.sandbox.providers import SANDBOXES
 
 MIXED = {"in": 3, "out": 3, "swap": 2, "value": 2}
 BALANCED = {"swap": 1, "turn": 3}
+LEAVING = {"in": 1, "out": 2, "swap": 2}
 ARRIVALS = {"in": 5, "out": 3, "swap": 1}
 WITH_BURSTS = {"burst": 1}
+WITH_REORGS = {**MIXED, "reorg": 10}
 TRADE = {"value": 3, "swap": 2}
 
 
@@ -42,8 +47,8 @@ class TrialWorld:
 
     name: str
     provider: str
-    proof: Proof
     about: str
+    proof: Proof
     rows: tuple[int, int] = (9, 18)
     grows: bool = False
     page_size: int = 6
@@ -58,102 +63,180 @@ class TrialWorld:
     evidence: bool = True
 
 
-def _hiro(name: str, about: str, **how: object) -> TrialWorld:
-    how.setdefault("chances", (0.05, 0.15))
-    return _world("hiro", Proof.CHAINED, name, about, how)
-
-
-def _since(name: str, about: str, **how: object) -> TrialWorld:
-    """Longer lists, most of which stays as it is from one snapshot to the next."""
-    how = {"rows": (60, 150), "chances": (0.02, 0.06), **how}
-    return _world("hiro", Proof.CHAINED_TO_LAST, f"since-{name}", about, how)
-
-
-def _altura(name: str, about: str, **how: object) -> TrialWorld:
-    return _world("altura", Proof.DOUBLE_COLLECT, name, about, how)
-
-
-def _catenis(name: str, about: str, **how: object) -> TrialWorld:
-    return _world("catenis", Proof.DOUBLE_COLLECT, name, about, how)
-
-
-def _world(
-    provider: str, proof: Proof, name: str, about: str, how: Mapping[str, object]
-) -> TrialWorld:
-    return TrialWorld(**{"name": f"{provider}-{name}", "provider": provider, "proof": proof,
-                         "about": about, **how})  # type: ignore[arg-type]  # fmt: skip
-
-
 _TINY = {"rows": (3, 10), "page_size": 6, "proof": Proof.SINGLE_PAGE, "chances": (0.1, 0.3)}
 _PARALLEL = {"page_size": 3, "workers": 4}
 _STICKY = Cache(keep=40, hits=0.7, honest=False)
 _HONEST = Cache(keep=20, hits=0.1, honest=True)
 _LAGGING = (0, 0, 1, 0, 2)
 
-WORLDS: tuple[TrialWorld, ...] = (
-    _hiro("mixed", "transfers in and out, mints and burns anywhere; pages in order"),
-    _hiro("parallel", "the same, four pages at once", workers=4),
-    _hiro("balanced", "one in and one out, at once or in turn: totals come back", changes=BALANCED),
-    _hiro("borders", "rows leave at the borders of pages; four pages at once", workers=4,
-          at_borders=True, changes={"in": 1, "out": 2, "swap": 2}),
-    _hiro("bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.03, 0.08)),
-    _hiro("busy", "new rows at the top at most requests", changes=ARRIVALS, chances=(0.2, 0.5),
-          grows=True),
-    _hiro("flips", "the same tokens leave and come back, again and again", changes={"flip": 1}),
-    _hiro("tiny", "sets of about a page", **_TINY),
-    _hiro("replicas", "servers in turn, up to four states behind; four pages at once",
-          replicas=(0, 2, 4), workers=4),
-    _hiro("sticky-cache", "a cache per URL that does not tell", cache=_STICKY),
-    _hiro("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST),
-    _hiro("reorgs", "half of all changes orphan one to three blocks: what they moved is back in its"
-          " old place", changes={**MIXED, "reorg": 10}, promises=False),
-    _since("mixed", "what changed since the last snapshot; transfers, mints and burns anywhere"),
-    _since("parallel", "the same, four pages at once", workers=4),
-    _since("balanced", "one in and one out, at once or in turn: totals come back",
-           changes=BALANCED, workers=4),
-    _since("borders", "rows leave at the borders of pages", at_borders=True, workers=4,
-           changes={"in": 1, "out": 2, "swap": 2}),
-    _since("bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.005, 0.02)),
-    _since("flips", "the same tokens leave and come back, again and again", changes={"flip": 1}),
-    _since("sticky-cache", "a cache per URL that does not tell", cache=_STICKY),
-    _since("replicas", "servers in turn, up to four states behind", replicas=(0, 2, 4),
-           rows=(40, 80), chances=(0.005, 0.02), promises=False, evidence=False),
-    _since("reorgs", "half of all changes orphan one to three blocks", promises=False,
-           changes={**MIXED, "reorg": 10}),
-    _altura("mixed", "transfers, mints, burns, changed balances"),
-    _altura("mixed-parallel", "the same on pages half as large, four of them at once",
-            **_PARALLEL),
-    _altura("balanced", "one in and one out, at once or in turn: totals come back",
-            changes=BALANCED),
-    _altura("borders", "changes at the borders of pages", at_borders=True),
-    _altura("borders-parallel", "the same on pages half as large, four of them at once",
-            at_borders=True, **_PARALLEL),
-    _altura("bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.01, 0.05)),
-    _altura("busy", "a larger item under constant trade", changes=TRADE, chances=(0.06, 0.1),
-            rows=(18, 30)),
-    _altura("tiny", "sets of about a page", **_TINY),
-    _altura("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST),
-    _altura("sticky-cache", "a cache per URL that does not tell", cache=_STICKY, promises=False),
-    _altura("replicas", "five servers in turn, two of them one and two states behind",
-            replicas=_LAGGING, promises=False),
-    _altura("flips", "the set goes back and forth between two states", changes={"flip": 1},
-            promises=False),
-    _catenis("mixed", "transfers, issues, what migrated and what is unconfirmed",
-             changes={**MIXED, "aggregate": 1}),
-    _catenis("mixed-parallel", "the same on pages half as large, four of them at once",
-             changes={**MIXED, "aggregate": 1}, **_PARALLEL),
-    _catenis("balanced", "one in and one out, at once or in turn", changes=BALANCED),
-    _catenis("borders", "changes at the borders of pages", at_borders=True),
-    _catenis("borders-parallel", "the same on pages half as large, four of them at once",
-             at_borders=True, **_PARALLEL),
-    _catenis("bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.01, 0.05)),
-    _catenis("tiny", "sets of about a page", **_TINY),
-    _catenis("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST),
-    _catenis("sticky-cache", "a cache per URL that does not tell", cache=_STICKY, promises=False),
-    _catenis("replicas", "five servers in turn, two of them one and two states behind",
-             replicas=_LAGGING, promises=False),
-    _catenis("flips", "the set goes back and forth between two states", changes={"flip": 1},
-             promises=False),
-)  # fmt: skip
+Worlds = Iterator[TrialWorld]
+
+
+def _chained(provider: str) -> Worlds:
+    """New rows enter at the top only, and pages overlap by a row."""
+
+    def world(name: str, about: str, **how: Any) -> TrialWorld:
+        how = {"proof": Proof.CHAINED, "chances": (0.05, 0.15), **how}
+        return TrialWorld(f"{provider}-{name}", provider, about, **how)
+
+    yield world("mixed", "transfers in and out, mints and burns anywhere; pages in order")
+    yield world("parallel", "the same, four pages at once", workers=4)
+    yield world(
+        "balanced", "one in and one out, at once or in turn: totals come back", changes=BALANCED
+    )
+    yield world(
+        "borders",
+        "rows leave at the borders of pages; four pages at once",
+        workers=4,
+        at_borders=True,
+        changes=LEAVING,
+    )
+    yield world(
+        "bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.03, 0.08)
+    )
+    yield world(
+        "busy",
+        "new rows at the top at most requests",
+        changes=ARRIVALS,
+        chances=(0.2, 0.5),
+        grows=True,
+    )
+    yield world(
+        "flips", "the same tokens leave and come back, again and again", changes={"flip": 1}
+    )
+    yield world("tiny", "sets of about a page", **_TINY)
+    yield world(
+        "replicas",
+        "servers in turn, up to four states behind; four pages at once",
+        replicas=(0, 2, 4),
+        workers=4,
+    )
+    yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY)
+    yield world("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST)
+    yield world(
+        "reorgs",
+        "half of all changes orphan one to three blocks: what they moved is back in its old place",
+        changes=WITH_REORGS,
+        promises=False,
+    )
+
+
+def _chained_to_last(provider: str) -> Worlds:
+    """Longer lists, most of which stays as it is from one snapshot to the next."""
+
+    def world(name: str, about: str, **how: Any) -> TrialWorld:
+        how = {"rows": (60, 150), "chances": (0.02, 0.06), **how}
+        name = f"{provider}-since-{name}"
+        return TrialWorld(name, provider, about, proof=Proof.CHAINED_TO_LAST, **how)
+
+    yield world(
+        "mixed", "what changed since the last snapshot; transfers, mints and burns anywhere"
+    )
+    yield world("parallel", "the same, four pages at once", workers=4)
+    yield world(
+        "balanced",
+        "one in and one out, at once or in turn: totals come back",
+        changes=BALANCED,
+        workers=4,
+    )
+    yield world(
+        "borders",
+        "rows leave at the borders of pages",
+        at_borders=True,
+        workers=4,
+        changes=LEAVING,
+    )
+    yield world(
+        "bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.005, 0.02)
+    )
+    yield world(
+        "flips", "the same tokens leave and come back, again and again", changes={"flip": 1}
+    )
+    yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY)
+    yield world(
+        "replicas",
+        "servers in turn, up to four states behind",
+        replicas=(0, 2, 4),
+        rows=(40, 80),
+        chances=(0.005, 0.02),
+        promises=False,
+        evidence=False,
+    )
+    yield world(
+        "reorgs",
+        "half of all changes orphan one to three blocks",
+        changes=WITH_REORGS,
+        promises=False,
+    )
+
+
+def _double_collect(provider: str) -> Worlds:
+    """Nothing promises an order: the same set has to be read twice."""
+    mixed = {**MIXED, "aggregate": 1} if SANDBOXES[provider].has_aggregate else MIXED
+
+    def world(name: str, about: str, **how: Any) -> TrialWorld:
+        how = {"proof": Proof.DOUBLE_COLLECT, **how}
+        return TrialWorld(f"{provider}-{name}", provider, about, **how)
+
+    yield world(
+        "mixed", "holders enter, leave and change, and so do amounts of nobody's", changes=mixed
+    )
+    yield world(
+        "mixed-parallel",
+        "the same on pages half as large, four of them at once",
+        changes=mixed,
+        **_PARALLEL,
+    )
+    yield world(
+        "balanced", "one in and one out, at once or in turn: totals come back", changes=BALANCED
+    )
+    yield world("borders", "changes at the borders of pages", at_borders=True)
+    yield world(
+        "borders-parallel",
+        "the same on pages half as large, four of them at once",
+        at_borders=True,
+        **_PARALLEL,
+    )
+    yield world(
+        "bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.01, 0.05)
+    )
+    yield world(
+        "busy",
+        "a larger set under constant trade",
+        changes=TRADE,
+        chances=(0.06, 0.1),
+        rows=(18, 30),
+    )
+    yield world("tiny", "sets of about a page", **_TINY)
+    yield world("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST)
+    yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY, promises=False)
+    yield world(
+        "replicas",
+        "five servers in turn, two of them one and two states behind",
+        replicas=_LAGGING,
+        promises=False,
+    )
+    yield world(
+        "flips",
+        "the set goes back and forth between two states",
+        changes={"flip": 1},
+        promises=False,
+    )
+
+
+_BY_PROOF: Mapping[Proof, Callable[[str], Worlds]] = {
+    Proof.CHAINED: _chained,
+    Proof.CHAINED_TO_LAST: _chained_to_last,
+    Proof.DOUBLE_COLLECT: _double_collect,
+}
+
+WORLDS: tuple[TrialWorld, ...] = tuple(
+    world
+    for provider in SANDBOXES
+    for proof in PROVIDERS[provider].proofs
+    if proof in _BY_PROOF
+    for world in _BY_PROOF[proof](provider)
+)
+"""For each provider the worlds of the proofs that its order of rows allows."""
 
 BY_NAME = {world.name: world for world in WORLDS}

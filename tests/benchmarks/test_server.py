@@ -12,9 +12,9 @@ from benchmarks.server_process import HttpServer
 from benchmarks.worlds import PRINCIPAL, Truth, Worlds, many_principals
 from benchmarks.worlds import World as Shown
 from pipelines.providers.hiro import HIRO, HiroPrincipal
-from pipelines.sandbox.hiro_api import HOLDINGS
+from pipelines.sandbox.providers.hiro.api import HOLDINGS
+from pipelines.sandbox.providers.hiro.chain import HiroRow
 from pipelines.sandbox.server import Sandbox
-from pipelines.sandbox.states import HiroRow
 from pipelines.sandbox.world import World
 from tests.patience import PATIENCE
 

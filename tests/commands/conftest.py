@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sandbox.server import ISSUER_SECRET
-from pipelines.sandbox.world import ISSUER, World
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
+from pipelines.sandbox.world import World
 from tests.patience import PATIENCE
 from tests.warm.processes import WarmPython
 

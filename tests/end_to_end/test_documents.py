@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.paths import ROOT
-from pipelines.sandbox.server import ISSUER_SECRET
-from pipelines.sandbox.world import ISSUER, World
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
+from pipelines.sandbox.world import World
 from tests.commands.conftest import ALL_SETTINGS
 from tests.end_to_end.documents import KINDS, Shell, Step, blocks, copy_project, steps
 from tests.warm.processes import WarmPython

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import HoldfastError, RequestRefused, TornWalk
 from pipelines.sandbox.answers import Answer
+from pipelines.sandbox.providers.altura import AlturaSandbox
 from pipelines.sandbox.world import World
 
 
@@ -72,7 +73,7 @@ def test_an_unchanged_set_is_proven_by_one_walk_against_the_last_snapshot(pipeli
 
 
 def test_a_silent_cap_on_the_page_size_is_found_out(pipeline, sandbox, world: World):
-    sandbox.altura_max_per_page = 24
+    sandbox.apis["altura"] = AlturaSandbox(max_per_page=24)
     key = world.add_altura_item(93)
     snapshot = pipeline.take(key)
     assert (snapshot.rows, snapshot.proof) == (93, "double_collect")
@@ -137,7 +138,7 @@ def test_two_workers_on_one_target_leave_one_history(pipeline, world: World):
 def test_no_collect_repeats_the_requests_that_it_is_compared_with(
     pipeline, sandbox, world: World, cap
 ):
-    sandbox.altura_max_per_page = cap
+    sandbox.apis["altura"] = AlturaSandbox(max_per_page=cap)
     key = world.add_altura_item(300)
     taken = [pipeline.take(key) for _ in range(4)]
     assert {snapshot.proof for snapshot in taken} == {"double_collect"}

@@ -13,8 +13,9 @@ from pipelines.extract.budget import RequestBudget
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Row, Target
-from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
-from pipelines.sandbox.world import EMPTY, ISSUER, World
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
+from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.world import EMPTY, World
 from tests.conftest import forget_environment
 from tests.patience import PATIENCE
 

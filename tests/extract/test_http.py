@@ -29,7 +29,8 @@ from pipelines.extract.http import LONGEST_BACKOFF, LONGEST_WAIT, Answer, Client
 from pipelines.providers.provider import PageRequest
 from pipelines.sandbox import answers
 from pipelines.sandbox.answers import Exchange
-from pipelines.sandbox.catenis_signature import signer
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
+from pipelines.sandbox.providers.catenis.signature import signer
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
 from tests.patience import PATIENCE
@@ -813,7 +814,8 @@ def test_every_try_is_signed_anew(connect: Connect, world: World, sandbox: Sandb
     sandbox.before_response = fail_until_the_second_is_over
     answer = get(connect("catenis", sandbox.url("catenis")), request)
     assert len(json.loads(answer.body)["data"]["assetHolders"]) == 3
-    assert all(signer(exchange, sandbox.credentials, exchange.at) for exchange in seen)
+    secrets = {ISSUER: ISSUER_SECRET}
+    assert all(signer(exchange, secrets, exchange.at) for exchange in seen)
     first, second = (exchange.headers for exchange in seen)
     assert first["x-bcot-timestamp"] < second["x-bcot-timestamp"]
     assert first["authorization"] != second["authorization"]

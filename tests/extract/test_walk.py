@@ -18,8 +18,9 @@ from pipelines.extract.walk import (
     forward,
 )
 from pipelines.providers.provider import Row, Target
-from pipelines.sandbox import altura_api, catenis_api
 from pipelines.sandbox.answers import Answer, Exchange, compact
+from pipelines.sandbox.providers import SANDBOXES
+from pipelines.sandbox.providers.altura import AlturaSandbox
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.states import State
 from pipelines.sandbox.world import World
@@ -100,7 +101,7 @@ def after(sandbox: Sandbox, happens: dict[int, Callable[[], object]]) -> None:
 def plain_answer(sandbox: Sandbox, exchange: Exchange) -> Answer:
     """What the API answers, not compressed."""
     headers = {name: v for name, v in exchange.headers.items() if name != "accept-encoding"}
-    return sandbox._api(replace(exchange, headers=headers))
+    return sandbox.answer(replace(exchange, headers=headers), sandbox.world)
 
 
 def instead(sandbox: Sandbox, number: int, change: Callable[[dict[str, Any]], object]) -> None:
@@ -208,7 +209,9 @@ def test_a_forward_walk_reads_every_holder_of_an_item_once(
     holders = pages * limit + rest
     key = world.add_altura_item(holders)
     walk = walker(key)
-    assert walk.forward(limit, may_be_capped=True) == list(altura_api.ordered(truth(world, key)))
+    assert walk.forward(limit, may_be_capped=True) == list(
+        SANDBOXES["altura"].in_order(truth(world, key))
+    )
     assert sandbox.requests["altura"] == max(1, -(-holders // limit))
     assert asked_for(sandbox, "altura") == list(range(1, sandbox.requests["altura"] + 1))
 
@@ -226,7 +229,7 @@ def test_a_forward_walk_reads_every_device_once_and_stops_at_the_end(
     if migrated is not None:
         world.catenis_set_migrated(key, migrated)
     walk = walker(key)
-    assert walk.forward(500) == list(catenis_api.ordered(truth(world, key)))
+    assert walk.forward(500) == list(SANDBOXES["catenis"].in_order(truth(world, key)))
     assert sandbox.requests["catenis"] == max(1, -(-devices // 500))
     aggregates = [fetched.page.aggregate for fetched in walk.pages]
     assert aggregates[:-1] == [None] * (len(aggregates) - 1)
@@ -263,7 +266,7 @@ def test_a_silent_cap_on_the_page_size_is_found_out(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker], cap: int, holders: int
 ) -> None:
     key = world.add_altura_item(holders)
-    sandbox.altura_max_per_page = cap
+    sandbox.apis["altura"] = AlturaSandbox(max_per_page=cap)
     walk = walker(key)
     with pytest.raises(PageCapped) as capped:
         walk.forward(100, may_be_capped=True)
@@ -276,7 +279,7 @@ def test_a_cap_that_all_holders_fit_under_changes_nothing(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
 ) -> None:
     key = world.add_altura_item(24)
-    sandbox.altura_max_per_page = 24
+    sandbox.apis["altura"] = AlturaSandbox(max_per_page=24)
     assert len(walker(key).forward(100, may_be_capped=True)) == 24
 
 
@@ -284,7 +287,7 @@ def test_where_no_cap_is_known_a_short_first_page_is_torn(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
 ) -> None:
     key = world.add_altura_item(100)
-    sandbox.altura_max_per_page = 24
+    sandbox.apis["altura"] = AlturaSandbox(max_per_page=24)
     with pytest.raises(TornWalk, match="24 rows at 0 before the end, where 100 fit a page"):
         walker(key).forward(100)
 
@@ -510,7 +513,7 @@ def test_a_holder_more_or_less_tears_a_forward_walk(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
 ) -> None:
     key = world.add_altura_item(50)
-    gone = altura_api.ordered(truth(world, key))[30].address
+    gone = SANDBOXES["altura"].in_order(truth(world, key))[30].address
     after(sandbox, {2: lambda: world.altura_remove(key, gone)})
     with pytest.raises(TornWalk, match="the total went from 50 to 49"):
         walker(key).forward(10)
@@ -524,7 +527,7 @@ def test_devices_that_leave_while_the_pages_are_read_shorten_a_forward_walk_only
 ) -> None:
     """Without a total nothing shows it: this is what the second collect is for."""
     key = world.add_catenis_asset(25)
-    gone = [row.device_id for row in catenis_api.ordered(truth(world, key))[:10]]
+    gone = [row.device_id for row in SANDBOXES["catenis"].in_order(truth(world, key))[:10]]
     after(sandbox, {1: lambda: [world.catenis_remove(key, device) for device in gone]})
     walk = walker(key)
     first = walk.forward(10)
@@ -555,7 +558,7 @@ def test_a_change_of_size_in_a_backward_walk_tears_it(
     world: World, sandbox: Sandbox, walker: Callable[[str], Walker]
 ) -> None:
     key = world.add_altura_item(50)
-    gone = altura_api.ordered(truth(world, key))[0].address
+    gone = SANDBOXES["altura"].in_order(truth(world, key))[0].address
     after(sandbox, {2: lambda: world.altura_remove(key, gone)})
     with pytest.raises(TornWalk, match="the set of 50 rows has changed"):
         walker(key).backward(10, 50)

@@ -14,8 +14,8 @@ from pipelines.errors import RequestRefused, TornWalk
 from pipelines.extract.http import Client
 from pipelines.extract.walk import Fetched, Fetcher, backward, chained, forward
 from pipelines.providers.provider import Row, Target
-from pipelines.sandbox import altura_api, catenis_api
 from pipelines.sandbox.answers import Answer, Exchange, compact
+from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
 from tests.patience import PATIENCE
@@ -56,8 +56,7 @@ class Bench:
     def listing(self) -> list[Any]:
         state = self.world.state(self.key)
         assert state is not None
-        ordered = altura_api.ordered if self.key.startswith("altura") else catenis_api.ordered
-        return list(ordered(state))
+        return list(SANDBOXES[self.key.partition(":")[0]].in_order(state))
 
     def rows_of(self, pages: Iterator[Fetched]) -> list[Any]:
         return [self.as_in_world(row) for fetched in pages for row in fetched.page.rows]
@@ -130,7 +129,7 @@ class Traffic:
                 assert self._changed.wait_for(lambda: awaited in self.answered, PATIENCE)
         if page in self.change:
             headers = {k: v for k, v in exchange.headers.items() if k != "accept-encoding"}
-            answer = self._sandbox._api(replace(exchange, headers=headers))
+            answer = self._sandbox.answer(replace(exchange, headers=headers), self._sandbox.world)
             body = json.loads(answer.body)
             self.change[page](body)
             return Answer(200, answer.headers, compact(body).encode())

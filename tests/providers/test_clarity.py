@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipelines.errors import MalformedAnswer
 from pipelines.providers import c32
 from pipelines.providers.clarity import MAX_DEPTH, ClarityValue, parse
-from pipelines.sandbox import clarity as built
+from pipelines.sandbox.providers.hiro import clarity as built
 
 ONE = "01" + "00" * 15 + "01"
 PRINCIPAL = "16" + "ab" * 20

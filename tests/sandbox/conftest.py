@@ -7,9 +7,9 @@ import pytest
 import requests
 
 from pipelines.sandbox.answers import Exchange
-from pipelines.sandbox.catenis_signature import signature
-from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
-from pipelines.sandbox.world import ISSUER
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
+from pipelines.sandbox.providers.catenis.signature import signature
+from pipelines.sandbox.server import Sandbox
 from tests.patience import PATIENCE
 
 

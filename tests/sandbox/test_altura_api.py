@@ -3,8 +3,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
+from pipelines.sandbox.providers.altura import AlturaSandbox
+from pipelines.sandbox.providers.altura.item import NOT_LISTED
 from pipelines.sandbox.server import Sandbox
-from pipelines.sandbox.states import NOT_LISTED
 from pipelines.sandbox.world import World
 from tests.patience import PATIENCE
 
@@ -94,7 +95,8 @@ def test_hostile_names_arrive_as_escapes(world: World, get: Get) -> None:
 
 def test_a_cap_on_the_page_size_goes_unmentioned(world: World, http: requests.Session) -> None:
     key = world.add_altura_item(60)
-    with Sandbox(world, altura_max_per_page=50) as sandbox:
+    with Sandbox(world) as sandbox:
+        sandbox.apis["altura"] = AlturaSandbox(max_per_page=50)
         url = f"{sandbox.url('altura')}{path(key)}?perPage=100"
         pages = [http.get(f"{url}&page={page}", timeout=PATIENCE).json() for page in (1, 2)]
     assert [(len(page["holders"]), page["count"]) for page in pages] == [(50, 60), (10, 60)]

@@ -8,7 +8,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.sandbox.catenis_api import number
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET, CatenisSandbox
+from pipelines.sandbox.providers.catenis.api import number
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
 
@@ -144,7 +145,8 @@ def test_an_unknown_asset_is_an_empty_list(get_signed: Get) -> None:
 
 
 def test_only_the_issuer_may_list_holders(world: World, sandbox: Sandbox, get_signed: Get) -> None:
-    sandbox.credentials[DEVICE] = "other"
+    secrets = {ISSUER: ISSUER_SECRET, DEVICE: "other"}
+    sandbox.apis["catenis"] = CatenisSandbox(secrets)
     response = get_signed(path(world.add_catenis_asset(3)), device=DEVICE, secret="other")
     assert response.status_code == 403
     assert response.json()["message"] == "No permission to list asset holders"

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pipelines.sandbox.answers import Exchange
-from pipelines.sandbox.catenis_signature import signer
+from pipelines.sandbox.providers.catenis.signature import signer
 from pipelines.sandbox.world import World
 
 Get = Callable[..., requests.Response]

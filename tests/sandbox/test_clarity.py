@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.sandbox import clarity
-from pipelines.sandbox.clarity import Value
+from pipelines.sandbox.providers.hiro import clarity
+from pipelines.sandbox.providers.hiro.clarity import Value
 
 RECORDED = [
     (clarity.NONE, "0x09", "none"),

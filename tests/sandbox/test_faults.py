@@ -11,8 +11,10 @@ import pytest
 import requests
 
 from pipelines.sandbox.answers import Answer, Exchange
+from pipelines.sandbox.contract import Asked
 from pipelines.sandbox.faults import bodies, statuses, wire
-from pipelines.sandbox.faults.schedule import ONCE, Asked, Fault, Faults, When, asked
+from pipelines.sandbox.faults.schedule import ONCE, Fault, Faults, When
+from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
 from tests.patience import PATIENCE, wait_until
@@ -111,7 +113,7 @@ def test_a_fault_strikes_its_provider_alone_until_it_is_cleared(
 def test_the_part_that_is_asked_for_is_read_from_the_request(
     provider: str, target: str, part: Asked
 ) -> None:
-    assert asked(exchange(provider, target)) == part
+    assert SANDBOXES[provider].asked(exchange(provider, target)) == part
 
 
 # --- what a client sees ---------------------------------------------------------------------------
@@ -286,7 +288,7 @@ class TestRows:
     def test_a_field_is_missing(
         self, faults: Faults, page: Callable[..., requests.Response], provider: str, field: str
     ) -> None:
-        path: tuple[str, ...] = getattr(bodies.SHAPES[provider], field)
+        path: tuple[str, ...] = getattr(SANDBOXES[provider].shape, field)
         before = page(provider).text.count(f'"{path[-1]}":')
         faults.set(provider, bodies.missing(field))
         assert page(provider).text.count(f'"{path[-1]}":') == before - 1

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from pipelines.sandbox.answers import Answer
-from pipelines.sandbox.hiro_api import DATABASE_DOWN, GONE, HOLDINGS
+from pipelines.sandbox.providers.hiro.api import DATABASE_DOWN, GONE, HOLDINGS
+from pipelines.sandbox.providers.hiro.chain import FILTERED, HiroRow
 from pipelines.sandbox.server import Sandbox
-from pipelines.sandbox.states import FILTERED, HiroRow
 from pipelines.sandbox.world import World
 
 Get = Callable[..., requests.Response]

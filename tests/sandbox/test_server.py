@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from pipelines.sandbox.answers import Answer, Exchange
-from pipelines.sandbox.hiro_api import HOLDINGS
 from pipelines.sandbox.live import Clockwork
+from pipelines.sandbox.providers.hiro.api import HOLDINGS
 from pipelines.sandbox.server import Sandbox, Served
 from pipelines.sandbox.world import World
 from tests.patience import PATIENCE

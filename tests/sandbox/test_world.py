@@ -6,11 +6,12 @@ from threading import Thread
 import pytest
 
 from pipelines.providers import c32
-from pipelines.sandbox.altura_item import MARKETPLACE
-from pipelines.sandbox.states import FILTERED, NOT_LISTED, AlturaRow, CatenisRow, HiroRow
-from pipelines.sandbox.world import World, WorldSize
+from pipelines.sandbox.providers.altura.item import MARKETPLACE, NOT_LISTED, AlturaRow
+from pipelines.sandbox.providers.catenis.asset import CatenisRow
+from pipelines.sandbox.providers.hiro.chain import FILTERED, HiroRow
+from pipelines.sandbox.world import World
 
-SMALL = WorldSize(altura_items=(30, 80), hiro_principals=(20, 90), catenis_assets=(10, 60))
+SMALL = {"altura": (30, 80), "hiro": (20, 90), "catenis": (10, 60)}
 ASSET = "SP000000000000000000002Q6VF78.bns::names"
 
 
@@ -44,7 +45,7 @@ def test_ticks_change_every_target() -> None:
 
 
 def test_an_empty_target_comes_to_life() -> None:
-    world = World(size=WorldSize((0,), (0,), (0,)))
+    world = World(size={"altura": (0,), "hiro": (0,), "catenis": (0,)})
     world.tick(5)
     assert all(world.states(key)[-1].rows for key in world.targets())
 

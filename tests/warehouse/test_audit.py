@@ -20,7 +20,7 @@ from pipelines.providers.catenis import CatenisAsset
 from pipelines.providers.hiro import HiroPrincipal
 from pipelines.runtime import Runtime
 from pipelines.sandbox.server import Sandbox
-from pipelines.sandbox.world import World, WorldSize
+from pipelines.sandbox.world import World
 from pipelines.settings import Settings
 from pipelines.snapshots import take_snapshots
 from pipelines.warehouse.audit import MOST_EXAMPLES, RULES, Finding, audit, load_rules
@@ -28,7 +28,7 @@ from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import Run, retire
 
 ROUNDS = 12
-SIZE = WorldSize((40, 150), (60, 230), (30, 120))
+SIZE = {"altura": (40, 150), "hiro": (60, 230), "catenis": (30, 120)}
 
 
 @pytest.fixture(scope="module")

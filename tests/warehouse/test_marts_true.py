@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipelines.sandbox.states import NOT_LISTED
-from pipelines.sandbox.world import World, WorldSize
+from pipelines.sandbox.providers.altura.item import NOT_LISTED
+from pipelines.sandbox.world import World
 from pipelines.warehouse.registry import retire
 from tests.warehouse.truth import (
     Key,
@@ -36,7 +36,7 @@ from tests.warehouse.truth import (
 
 JUST = timedelta(microseconds=1)
 ROUNDS = 7
-SIZE = WorldSize(altura_items=(14, 9), hiro_principals=(20, 12, 3), catenis_assets=(9, 8))
+SIZE = {"altura": (14, 9), "hiro": (20, 12, 3), "catenis": (9, 8)}
 
 
 @pytest.fixture(scope="module")

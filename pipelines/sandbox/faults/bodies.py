@@ -8,36 +8,18 @@ import gzip
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pipelines.sandbox.answers import Answer, Exchange, compact
-from pipelines.sandbox.faults.schedule import Asked, Fault, asked
+from pipelines.sandbox.contract import Asked, Json, ProviderSandbox
+from pipelines.sandbox.faults.schedule import Fault
+from pipelines.sandbox.providers import SANDBOXES
 
 _MARK = "\ue000"
 _MARKED = re.compile(r'"\\ue000([^"]*)"')
 
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Where a provider's body keeps what: the rows, what tells their end, and in the first row an
-    amount (a number), the object that it stands in, and a text that is the key or part of it."""
-
-    rows: tuple[str, ...]
-    end: tuple[str, ...]
-    amount: tuple[str, ...]
-    key: tuple[str, ...]
-
-
-SHAPES = {
-    "altura": Shape(("holders",), ("count",), ("balance",), ("address",)),
-    "hiro": Shape(("results",), ("total",), ("block_height",), ("value", "hex")),
-    "catenis": Shape(
-        ("data", "assetHolders"), ("data", "hasMore"), ("balance", "total"), ("holder", "deviceId")
-    ),
-}
+Change = Callable[[Json, ProviderSandbox, Asked], None]
+"""(body, whose it is, what was asked for) → the body changed in place."""
 
 
 def raw(text: str) -> str:
@@ -45,64 +27,67 @@ def raw(text: str) -> str:
     return _MARK + text
 
 
-def changed(change: Callable[[Json, Shape, Asked], None]) -> Fault:
-    """The API's body after `change(body, shape, asked)`; other answers than 200 stay."""
+def changed(change: Change) -> Fault:
+    """The API's body after the change; other answers than 200 stay."""
 
     def fault(exchange: Exchange, answer: Answer) -> Answer:
         if answer.status != 200:
             return answer
         body = json.loads(_inflated(answer), parse_float=raw)
-        change(body, SHAPES[exchange.provider], asked(exchange))
+        sandbox = SANDBOXES[exchange.provider]
+        change(body, sandbox, sandbox.asked(exchange))
         text = _MARKED.sub(lambda found: found[1], compact(body))
         return _with_body(answer, text.encode())
 
     return fault
 
 
-def rows_of(body: Json, shape: Shape) -> list[Json]:
-    rows: list[Json] = _at(body, shape.rows)
+def rows_of(body: Json, sandbox: ProviderSandbox) -> list[Json]:
+    rows: list[Json] = _at(body, sandbox.shape.rows)
     return rows
 
 
 def amount(value: Any) -> Fault:
     """The first row's amount is `value` (see `raw`)."""
-    return changed(lambda body, shape, _: _put(rows_of(body, shape)[0], shape.amount, value))
+    return changed(
+        lambda body, sandbox, _: _put(rows_of(body, sandbox)[0], sandbox.shape.amount, value)
+    )
 
 
 def end(value: Any) -> Fault:
-    """The total, or hasMore, is `value`."""
-    return changed(lambda body, shape, _: _put(body, shape.end, value))
+    """What tells the end (a total, or whether more follows) is `value`."""
+    return changed(lambda body, sandbox, _: _put(body, sandbox.shape.end, value))
 
 
 def missing(field: str) -> Fault:
     """Without the first row's `key` or `amount`, or the body's `end` or `rows`."""
 
-    def change(body: Json, shape: Shape, _: Asked) -> None:
-        path: tuple[str, ...] = getattr(shape, field)
+    def change(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
+        path: tuple[str, ...] = getattr(sandbox.shape, field)
         *outer, last = path
-        del _at(rows_of(body, shape)[0] if field in {"key", "amount"} else body, outer)[last]
+        del _at(rows_of(body, sandbox)[0] if field in {"key", "amount"} else body, outer)[last]
 
     return changed(change)
 
 
 @changed
-def extra(body: Json, shape: Shape, _: Asked) -> None:
+def extra(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
     """Fields that nobody knows, in the body and in each row."""
     body["newField"] = {"since": "today", "rows": [1, None]}
-    for row in rows_of(body, shape):
+    for row in rows_of(body, sandbox):
         row["newField"] = None
 
 
 @changed
-def row_twice(body: Json, shape: Shape, _: Asked) -> None:
+def row_twice(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
     """The page's first row stands in the place of its last, too."""
-    rows = rows_of(body, shape)
+    rows = rows_of(body, sandbox)
     rows[-1] = rows[0]
 
 
 def key_twice(exchange: Exchange, answer: Answer) -> Answer:
     """The first amount stands twice in its object, first as 1."""
-    name = compact(SHAPES[exchange.provider].amount[-1])
+    name = compact(SANDBOXES[exchange.provider].shape.amount[-1])
     text = _inflated(answer).decode().replace(f"{name}:", f"{name}:1,{name}:", 1)
     return _with_body(answer, text.encode())
 
@@ -115,40 +100,40 @@ def cut(exchange: Exchange, answer: Answer) -> Answer:  # noqa: ARG001 - a Fault
 
 def capped(most: int) -> Fault:
     """At most so many rows a page, whatever is asked for."""
-    return changed(lambda body, shape, _: _keep(body, shape, most))
+    return changed(lambda body, sandbox, _: _keep(body, sandbox, most))
 
 
 def short(by: int) -> Fault:
     """So many rows fewer on a page that has more."""
 
-    def change(body: Json, shape: Shape, _: Asked) -> None:
-        if len(rows_of(body, shape)) > by:
-            _keep(body, shape, len(rows_of(body, shape)) - by)
+    def change(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
+        if len(rows_of(body, sandbox)) > by:
+            _keep(body, sandbox, len(rows_of(body, sandbox)) - by)
 
     return changed(change)
 
 
 @changed
-def no_rows(body: Json, shape: Shape, _: Asked) -> None:
+def no_rows(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
     """A page without rows that still says how it goes on."""
-    _keep(body, shape, 0)
+    _keep(body, sandbox, 0)
 
 
 @changed
-def nothing_at_all(body: Json, shape: Shape, _: Asked) -> None:
+def nothing_at_all(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
     """An empty set, as if nobody had ever held anything."""
-    _keep(body, shape, 0)
-    _put(body, shape.end, 0 if shape.end != ("data", "hasMore") else False)
+    _keep(body, sandbox, 0)
+    _put(body, sandbox.shape.end, 0 if sandbox.shape.counts else False)
 
 
 @changed
-def past_the_end(body: Json, shape: Shape, given: Asked) -> None:
+def past_the_end(body: Json, sandbox: ProviderSandbox, asked: Asked) -> None:
     """More rows than there are: one beyond the total, or beyond what fits the page."""
-    rows = rows_of(body, shape)
-    if shape.end == ("data", "hasMore"):
-        rows += [_made("catenis", place) for place in range(given.limit + 1 - len(rows))]
+    rows = rows_of(body, sandbox)
+    if sandbox.shape.counts:
+        _put(body, sandbox.shape.end, asked.start + len(rows) - 1)
     else:
-        _put(body, shape.end, given.start + len(rows) - 1)
+        rows += [sandbox.invented(place) for place in range(asked.limit + 1 - len(rows))]
 
 
 def repeated() -> Fault:
@@ -156,39 +141,23 @@ def repeated() -> Fault:
     first: list[Answer] = []
 
     def fault(exchange: Exchange, answer: Answer) -> Answer:
-        if asked(exchange).start == 0:
+        if SANDBOXES[exchange.provider].asked(exchange).start == 0:
             first.append(answer)
         return first[0] if first else answer
 
     return fault
 
 
-def endless(exchange: Exchange, answer: Answer) -> Answer:
+@changed
+def endless(body: Json, sandbox: ProviderSandbox, asked: Asked) -> None:
     """A set of a billion rows, of which every page is as it should be."""
-    provider, given = exchange.provider, asked(exchange)
-    rows = [_made(provider, given.start + place) for place in range(given.limit)]
-    if provider == "altura":
-        body: Json = {"holders": rows, "count": 10**9}
-    elif provider == "hiro":
-        body = {"limit": given.limit, "offset": given.start, "total": 10**9, "results": rows}
-    else:
-        body = {"status": "success", "data": {"assetHolders": rows, "hasMore": True}}
-    return _with_body(answer, compact(body).encode())
+    rows = [sandbox.invented(asked.start + place) for place in range(asked.limit)]
+    _put(body, sandbox.shape.rows, rows)
+    _put(body, sandbox.shape.end, 10**9 if sandbox.shape.counts else True)
 
 
-def _made(provider: str, place: int) -> Json:
-    """The row at that position of an invented set."""
-    if provider == "altura":
-        return {"address": f"0x{place:040x}", "balance": 1}
-    if provider == "hiro":
-        value = {"hex": f"0x01{place:032x}", "repr": f"u{place}"}
-        tx_id = f"0x{place:064x}"
-        return {"asset_identifier": "SP1.a::a", "value": value, "block_height": 1, "tx_id": tx_id}
-    return {"holder": {"deviceId": f"d{place:019}"}, "balance": {"total": 1, "unconfirmed": 0}}
-
-
-def _keep(body: Json, shape: Shape, most: int) -> None:
-    del rows_of(body, shape)[most:]
+def _keep(body: Json, sandbox: ProviderSandbox, most: int) -> None:
+    del rows_of(body, sandbox)[most:]
 
 
 def _at(value: Any, path: tuple[str, ...] | list[str]) -> Any:

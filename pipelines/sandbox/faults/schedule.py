@@ -5,30 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
 
-from pipelines.sandbox.altura_api import DEFAULT_PER_PAGE
 from pipelines.sandbox.answers import Answer, Exchange
+from pipelines.sandbox.providers import SANDBOXES
 
 Fault = Callable[[Exchange, Answer], Answer]
 """(request, the API's answer) → the answer that is sent. Called by the thread of the request."""
-
-
-class Asked(NamedTuple):
-    """The part of a set that a request asks for: `limit` rows from position `start` on."""
-
-    start: int
-    limit: int
-
-
-def asked(exchange: Exchange) -> Asked:
-    """Raises ValueError for a request that no API of ours would answer with rows."""
-    query = {name: values[-1] for name, values in exchange.query.items()}
-    if exchange.provider == "altura":
-        limit = int(query.get("perPage", DEFAULT_PER_PAGE))
-        return Asked((int(query.get("page", 1)) - 1) * limit, limit)
-    start = query.get("offset" if exchange.provider == "hiro" else "skip", "0")
-    return Asked(int(start), int(query["limit"]))
 
 
 @dataclass(frozen=True)
@@ -91,7 +73,12 @@ class Faults:
         when = one.when
         return (
             one.requests >= when.first
-            and (when.start == 0 or asked(exchange).start >= when.start)
+            and (when.start == 0 or _start(exchange) >= when.start)
             and (when.times is None or one.strikes < when.times)
             and (when.share >= 1 or self._chance.random() < when.share)
         )
+
+
+def _start(exchange: Exchange) -> int:
+    """The position of the first row that is asked for."""
+    return SANDBOXES[exchange.provider].asked(exchange).start

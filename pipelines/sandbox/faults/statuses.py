@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from pipelines.sandbox.answers import Answer, Exchange, compact
+from pipelines.sandbox.answers import Answer, Exchange
 from pipelines.sandbox.faults.schedule import Fault
+from pipelines.sandbox.providers import SANDBOXES
 
 _JSON = {"content-type": "application/json"}
 _HTML = b"<!DOCTYPE html>\n<html><head><title>\x1b[31mDown</title></head><body></body></html>\n"
@@ -43,7 +44,4 @@ def error_with_200(exchange: Exchange, _: Answer) -> Answer:
 
 def error_object(exchange: Exchange) -> bytes:
     """An error as the provider words it, with an escape sequence for whoever prints it."""
-    text = "not \x1b[31mnow"
-    if exchange.provider == "catenis":
-        return compact({"status": "error", "message": text}).encode()
-    return compact({"error": text}).encode()
+    return SANDBOXES[exchange.provider].error_body("not \x1b[31mnow")

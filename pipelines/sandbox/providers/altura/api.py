@@ -10,8 +10,9 @@ from functools import lru_cache
 from zlib import crc32
 
 from pipelines.sandbox.answers import Answer, Exchange, compact, lot
-from pipelines.sandbox.states import NOT_LISTED, AlturaRow, State
-from pipelines.sandbox.world import World
+from pipelines.sandbox.contract import Shown, whole_number
+from pipelines.sandbox.providers.altura.item import NOT_LISTED, AlturaRow
+from pipelines.sandbox.states import State
 
 DEFAULT_PER_PAGE = 24
 _PATH = re.compile(r"/api/v2/item/holders/([^/]+)/([0-9]+)")
@@ -19,15 +20,15 @@ _JSON = {"content-type": "application/json; charset=utf-8"}
 _DOUBLE_MAX = 2**53
 
 
-def answer(exchange: Exchange, world: World, max_per_page: int | None = None) -> Answer:
+def answer(exchange: Exchange, world: Shown, max_per_page: int | None = None) -> Answer:
     path = _PATH.fullmatch(exchange.path)
     if path is None:
         return Answer(404, _JSON, b'{"error":"Not Found"}')
     query = exchange.query
-    per_page = _positive(query.get("perPage", [str(DEFAULT_PER_PAGE)]))
-    page = _positive(query.get("page", ["1"]))
+    per_page = whole_number(query, "perPage", DEFAULT_PER_PAGE)
+    page = whole_number(query, "page", 1)
     listed = query.get("includeListed", ["true"])
-    if per_page is None or page is None or listed not in (["true"], ["false"]):
+    if not per_page or not page or listed not in (["true"], ["false"]):
         return Answer(500, _JSON, b'{"error":"Internal Server Error"}')
     per_page = min(per_page, max_per_page or per_page)
     key = f"altura:{path[1].lower()}/{path[2]}" + (NOT_LISTED if listed == ["false"] else "")
@@ -63,9 +64,3 @@ def _holder(row: AlturaRow, as_text: bool) -> dict[str, str | int | None]:
 def _is_null(address: str, field: str) -> bool:
     """Whether a field without a value is null here, or missing."""
     return crc32(f"{address}{field}".encode(errors="surrogatepass")) % 2 == 1
-
-
-def _positive(values: list[str]) -> int | None:
-    if len(values) == 1 and values[0].isascii() and values[0].isdigit() and int(values[0]):
-        return int(values[0])
-    return None

@@ -12,8 +12,8 @@ from typing import Any
 
 from pipelines.providers import c32
 from pipelines.sandbox.answers import Answer, Exchange, compact
-from pipelines.sandbox.states import FILTERED, HiroRow, Tip
-from pipelines.sandbox.world import World
+from pipelines.sandbox.contract import Shown
+from pipelines.sandbox.providers.hiro.chain import FILTERED, HiroChain, HiroRow, Tip
 
 HOLDINGS = "/extended/v1/tokens/nft/holdings"
 STATUS = "/extended/v1/status"
@@ -63,8 +63,8 @@ class Refused(Exception):
         self.answer = Answer(status, headers, compact(body).encode())
 
 
-def answer(exchange: Exchange, world: World) -> Answer:
-    tip = world.tip
+def answer(exchange: Exchange, world: Shown) -> Answer:
+    tip = world.ledger(HiroChain).tip
     fresh = {"cache-control": "public, no-cache, must-revalidate", "etag": f'"{tip.index_hash}"'}
     if _knows(exchange.headers, tip):
         return Answer(304, COMMON_HEADERS | fresh)
@@ -83,7 +83,7 @@ def answer(exchange: Exchange, world: World) -> Answer:
         return refused.answer
 
 
-def _holdings(query: dict[str, list[str]], world: World) -> bytes:
+def _holdings(query: dict[str, list[str]], world: Shown) -> bytes:
     """The schema is checked first, for all parameters, and what they mean only afterwards."""
     principal = _principal_text(query)
     limit = _integer(query, "limit", MAX_LIMIT) or DEFAULT_LIMIT

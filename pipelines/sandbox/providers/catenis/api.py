@@ -12,9 +12,10 @@ from decimal import Decimal
 from functools import lru_cache
 
 from pipelines.sandbox.answers import Answer, Exchange, compact, lot
-from pipelines.sandbox.catenis_signature import signer
-from pipelines.sandbox.states import CatenisRow, State
-from pipelines.sandbox.world import World
+from pipelines.sandbox.contract import Shown, whole_number
+from pipelines.sandbox.providers.catenis.asset import CatenisAssets, CatenisRow
+from pipelines.sandbox.providers.catenis.signature import signer
+from pipelines.sandbox.states import State
 
 MAX_LIMIT = 500
 COMPRESS_FROM = 1024
@@ -24,7 +25,7 @@ _JSON = {"content-type": "application/json"}
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Catenis</title></head><body></body></html>\n"
 
 
-def answer(exchange: Exchange, world: World, credentials: Mapping[str, str]) -> Answer:
+def answer(exchange: Exchange, world: Shown, credentials: Mapping[str, str]) -> Answer:
     path = _PATH.fullmatch(exchange.path)
     if path is None:
         return Answer(200, {"content-type": "text/html; charset=utf-8"}, _PAGE)
@@ -32,14 +33,14 @@ def answer(exchange: Exchange, world: World, credentials: Mapping[str, str]) -> 
     if device is None:
         return _error(401, "You must be logged in to do this.")
     query = exchange.query
-    limit = _integer(query.get("limit", [str(MAX_LIMIT)]))
-    skip = _integer(query.get("skip", ["0"]))
+    limit = whole_number(query, "limit", MAX_LIMIT)
+    skip = whole_number(query, "skip", 0)
     if limit is None or skip is None or not 1 <= limit <= MAX_LIMIT:
         return _error(400, "Invalid parameters")
     if not _ASSET_ID.fullmatch(path[1]):
         return _error(400, "Invalid asset ID")
     state = world.state(f"catenis:{path[1]}")
-    if state is not None and world.issuer(path[1]) != device:
+    if state is not None and world.ledger(CatenisAssets).asset(path[1]).issuer != device:
         return _error(403, "No permission to list asset holders")
     return _compressed(_holders(state, limit, skip).encode(), exchange.headers)
 
@@ -89,12 +90,6 @@ def number(amount: Decimal) -> str:
     return f"{minus}{first}{'.' if rest else ''}{rest}e{magnitude:+d}"
 
 
-def _integer(values: list[str]) -> int | None:
-    if len(values) == 1 and values[0].isascii() and values[0].isdigit():
-        return int(values[0])
-    return None
-
-
 def _compressed(body: bytes, headers: Mapping[str, str]) -> Answer:
     if len(body) < COMPRESS_FROM or not _takes_gzip(headers.get("accept-encoding", "")):
         return Answer(200, _JSON, body)
@@ -111,4 +106,8 @@ def _takes_gzip(accepted: str) -> bool:
 
 
 def _error(status: int, message: str) -> Answer:
-    return Answer(status, _JSON, compact({"status": "error", "message": message}).encode())
+    return Answer(status, _JSON, error_body(message))
+
+
+def error_body(message: str) -> bytes:
+    return compact({"status": "error", "message": message}).encode()

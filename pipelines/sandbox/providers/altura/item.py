@@ -1,4 +1,4 @@
-"""One Altura item: who holds how many, how many of those are listed for sale, and how it lives.
+"""Altura's ledger: who holds how many of an item, how many of those are listed, and how it lives.
 
 A listed amount has left its owner on the chain: the marketplace contract holds it. The API's
 includeListed decides which of the two one sees, so one item is two targets, each with a history
@@ -7,13 +7,30 @@ of its own. A listing changes only the second.
 
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
-from typing import TypedDict
+from string import ascii_lowercase, ascii_uppercase, digits
+from typing import NamedTuple, TypedDict, Unpack
 
-from pipelines.sandbox import fakes
-from pipelines.sandbox.states import NOT_LISTED, AlturaRow, Listing
+from pipelines.sandbox.contract import Ledger, Verbs, named
+from pipelines.sandbox.states import Aggregate, Listing, Row
 
+NOT_LISTED = "?include_listed=false"
 MARKETPLACE = "0x" + "5a1e" * 10
 UINT256_MAX = 2**256 - 1
+
+_FIRST = (
+    "The Altura OG ", "@pujken", "Zoë", "李雷", "Мария", "señor_ñandú", "0xDad", "🦀 crab",
+    "O'Neil", 'the "real" one', "back\\slash", "moon\tboy", "علي", "grace.eth", "Kōan", "nobody",
+)  # fmt: skip
+"""As unkind as people are: a space at the end (as in Altura's own documentation), several scripts,
+emoji, quotes that want escaping."""
+
+
+class AlturaRow(NamedTuple):
+    address: str
+    balance: int
+    name: str | None
+    profile_pic: str | None
+    profile_pic_url: str | None
 
 
 class Profile(TypedDict, total=False):
@@ -23,7 +40,7 @@ class Profile(TypedDict, total=False):
 
 
 class AlturaItem:
-    """A ledger without a clock: the world decides when a change is published."""
+    """One item: what each wallet holds, and how much of that is listed for sale."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -83,7 +100,7 @@ class AlturaItem:
     def fill(self, rng: Random, holders: int) -> None:
         """Most hold a few (so that ties abound), and one in 150 more than a double can count."""
         while len(self.rows) < holders:
-            address = fakes.wallet(rng)
+            address = wallet(rng)
             whale = len(self.rows) % 150 == 7
             balance = rng.getrandbits(100) if whale else rng.choice((1, 1, 1, 2, 2, 3, 5, 40))
             self.hold(address, balance + 1, _profile(rng, address))
@@ -116,7 +133,7 @@ class AlturaItem:
             address = _any(rng, self.rows)
             self.hold(address, min(self.rows[address].balance + amount, UINT256_MAX), {})
         else:
-            address = fakes.wallet(rng)
+            address = wallet(rng)
             self.hold(address, amount, _profile(rng, address))
 
     def _burn(self, rng: Random) -> None:
@@ -134,13 +151,95 @@ class AlturaItem:
         self.hold(address, self.rows[address].balance, _profile(rng, address))
 
 
+class AlturaItems(Ledger):
+    """All items of a world. Token ids count from 1."""
+
+    def __init__(self, rng: Random) -> None:
+        super().__init__(rng)
+        self._items: dict[str, AlturaItem] = {}
+
+    def add(self, rows: int) -> AlturaItem:
+        collection = wallet(self.rng)
+        item = AlturaItem(f"altura:{collection}/{len(self._items) + 1}")
+        item.fill(self.rng, rows)
+        self._items[item.key] = item
+        return item
+
+    def stir(self) -> Iterable[AlturaItem]:
+        for item in self._items.values():
+            item.stir(self.rng)
+        return self._items.values()
+
+    def replace(self, key: str, rows: Iterable[Row], aggregate: Aggregate | None) -> AlturaItem:
+        if aggregate is not None:
+            raise ValueError(f"{key}: Altura reports nothing beside the holders")
+        item = self._items.get(key) or AlturaItem(key)
+        item.replace(AlturaRow(*row) for row in rows)
+        self._items[key] = item
+        return item
+
+    def item(self, name: str) -> AlturaItem:
+        return self._items[named("altura", name)]
+
+
+class AlturaVerbs(Verbs):
+    """What one can make happen to an item."""
+
+    def add_altura_item(self, holders: int) -> str:
+        """A new item with that many holders; returns its key."""
+        return self.add("altura", holders)
+
+    def altura_set(self, item: str, address: str, balance: int, **profile: Unpack[Profile]) -> None:
+        """What a wallet holds, listed ones included; profile fields not given stay as they are."""
+        with self.lock:
+            held = self.ledger(AlturaItems).item(item)
+            held.hold(address, balance, profile)
+            self.publish(held)
+
+    def altura_remove(self, item: str, address: str) -> None:
+        self.altura_set(item, address, 0)
+
+    def altura_list(self, item: str, address: str, amount: int) -> None:
+        """How many of its tokens a wallet offers for sale from now on."""
+        with self.lock:
+            held = self.ledger(AlturaItems).item(item)
+            held.offer(address, amount)
+            self.publish(held)
+
+
+def wallet(rng: Random) -> str:
+    return "0x" + rng.randbytes(20).hex()
+
+
+def person(rng: Random) -> str | None:
+    """A display name; one in three has none, and some share one."""
+    if rng.random() < 1 / 3:
+        return None
+    name = rng.choice(_FIRST)
+    return name if rng.random() < 0.2 else f"{name}{rng.randrange(1000)}"
+
+
+def _picture(rng: Random) -> str | None:
+    if rng.random() < 0.5:
+        return None
+    return "https://ipfs.io/ipfs/Qm" + "".join(
+        rng.choices(digits + ascii_uppercase + ascii_lowercase, k=44)
+    )
+
+
+def _picture_url(rng: Random, address: str) -> str | None:
+    if rng.random() < 0.5:
+        return None
+    return f"https://pictures.example/{address}_{rng.randbytes(8).hex()}.png"
+
+
 def _any(rng: Random, rows: dict[str, AlturaRow]) -> str:
     return rng.choice(tuple(rows))
 
 
 def _profile(rng: Random, address: str) -> Profile:
     return {
-        "name": fakes.person(rng),
-        "profile_pic": fakes.picture(rng),
-        "profile_pic_url": fakes.picture_url(rng, address),
+        "name": person(rng),
+        "profile_pic": _picture(rng),
+        "profile_pic_url": _picture_url(rng, address),
     }

@@ -1,0 +1,82 @@
+"""Hiro's stand-in."""
+
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import ClassVar
+
+from pipelines.sandbox.answers import Answer, Exchange
+from pipelines.sandbox.contract import Asked, Json, Lens, ProviderSandbox, Shape, Shown
+from pipelines.sandbox.providers.hiro import api, clarity
+from pipelines.sandbox.providers.hiro.chain import (
+    HiroChain,
+    HiroRow,
+    HiroVerbs,
+    only_assets,
+    split_filter,
+    stacks_address,
+    transaction,
+)
+from pipelines.sandbox.states import Listing, State
+
+__all__ = ["HiroSandbox", "HiroVerbs"]
+
+_CANDY = "SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV.Candy::candy"
+
+
+@dataclass(frozen=True)
+class HiroSandbox(ProviderSandbox):
+    """New tokens enter at the top, so a token that changes or comes back is a new holding."""
+
+    name: ClassVar[str] = "hiro"
+    columns: ClassVar[tuple[str, ...]] = (
+        "asset_identifier", "value_hex", "value_repr", "block_height", "tx_id",
+    )  # fmt: skip
+    sizes: ClassVar[tuple[int, ...]] = (150, 2100)
+    shape: ClassVar[Shape] = Shape(
+        rows=("results",), end=("total",), amount=("block_height",), key=("value", "hex")
+    )
+
+    def answer(self, exchange: Exchange, world: Shown) -> Answer:
+        return api.answer(exchange, world)
+
+    def target(self, key: str) -> Json:
+        principal, assets = split_filter(key.removeprefix("hiro:"))
+        fields: Json = {"principal": principal}
+        return fields | ({"asset_identifiers": sorted(assets)} if assets else {})
+
+    def ledger(self, rng: Random) -> HiroChain:
+        return HiroChain(rng)
+
+    def lens(self, key: str) -> tuple[str, Lens | None]:
+        principal, assets = split_filter(key)
+        return principal, partial(only_assets, assets=assets) if assets else None
+
+    def in_order(self, state: State) -> Listing:
+        return state.listing
+
+    def new_key(self, rng: Random) -> str:
+        return f"hiro:{stacks_address(rng)}"
+
+    def new_row(self, rng: Random, world: Shown) -> HiroRow:
+        value = clarity.uint128(rng.getrandbits(100))
+        return self.again(HiroRow(_CANDY, value.hex, value.repr, 0, ""), rng, world)
+
+    def again(self, row: HiroRow, rng: Random, world: Shown) -> HiroRow:
+        height = world.ledger(HiroChain).tip.height + 1
+        return row._replace(block_height=height, tx_id=transaction(rng))
+
+    def bearing(self, row: HiroRow, text: str) -> HiroRow:
+        return row._replace(repr=text)
+
+    def asked(self, exchange: Exchange) -> Asked:
+        query = exchange.query
+        return Asked(int(query.get("offset", ["0"])[-1]), int(query["limit"][-1]))
+
+    def invented(self, place: int) -> Json:
+        return {
+            "asset_identifier": "SP1.a::a",
+            "value": {"hex": f"0x01{place:032x}", "repr": f"u{place}"},
+            "block_height": 1,
+            "tx_id": f"0x{place:064x}",
+        }
