@@ -31,7 +31,7 @@ from pipelines.warehouse.registry import (
     record_failure,
     register_target,
 )
-from pipelines.warehouse.staging import StagingArea
+from pipelines.warehouse.staging import BLOCK_BYTES, StagingArea
 
 __all__ = ["Failed", "Progress", "Taken", "take_snapshot", "take_snapshots"]
 
@@ -66,9 +66,11 @@ def take_snapshot(
     *,
     accept_empty: bool = False,
     on_progress: OnProgress = lambda _: None,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Taken:
     """Take, prove and publish one snapshot of `target`, unless `run` has published it already.
 
+    Rows are copied in blocks of `block_bytes`: small ones let a trial break off between two.
     Raises HoldfastError, located at the target, after keeping it in `walk_failure`; but RunEnded is
     about the run, whose target is another run's by now.
     """
@@ -85,7 +87,8 @@ def take_snapshot(
             may_rest = partial < client.provider.partial_in_a_row(client.settings)
             guard = Guard(client.settings.max_drop_share, target.allow_empty, accept_empty)
             dataset = client.provider.dataset
-            with closing(_Desk(connection, dataset, target_id, last, may_rest=may_rest)) as desk:
+            with closing(StagingArea(connection, dataset, block_bytes=block_bytes)) as area:
+                desk = _Desk(connection, area, dataset, target_id, last, may_rest=may_rest)
                 walks = Walks(desk, client, target, on_progress)
                 try:
                     snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
@@ -204,6 +207,7 @@ class _Desk:
     def __init__(
         self,
         connection: sa.Connection,
+        area: StagingArea,
         dataset: Dataset,
         target_id: int,
         last: PublishedSnapshot | None,
@@ -211,21 +215,15 @@ class _Desk:
         may_rest: bool,
     ) -> None:
         self._last = last
-        self._area = StagingArea(connection, dataset)
-        self.stagings = self._area.collects
+        self._area = area
+        self.stagings = area.collects
         self.listing: PublishedListing | None = None
         if may_rest and last and last.top_place is not None:
-            self.listing = PublishedListing(
-                connection, dataset, target_id, last.rows, self._area.settle
-            )
+            self.listing = PublishedListing(connection, dataset, target_id, last.rows, area.settle)
         self.published = _as_collect(last) if last else None
         self._connection = connection
         self._dataset = dataset
         self._target_id = target_id
-
-    def close(self) -> None:
-        """Has to be called before the connection goes back."""
-        self._area.close()
 
     def publish(
         self, run: Run, proven: Proven, accepted: Accepted, guard: Guard

@@ -30,7 +30,7 @@ from pipelines.sandbox.states import State
 from pipelines.sandbox.world import EMPTY, World
 from pipelines.snapshots import take_snapshot
 from pipelines.trials.faults_catalogue import Case
-from pipelines.trials.faults_scene import ROWS, Scene
+from pipelines.trials.faults_scene import Scene, SetSize
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
 from pipelines.warehouse.text import cut, escape
@@ -41,9 +41,7 @@ LIMITS: dict[str, Any] = {
     "connect_timeout": 1.0,
     "read_timeout": 10.0,
     "total_timeout": 20.0,
-    "page_size": 10,
     "max_body_bytes": 2**24,
-    "max_rows": 300,
     "max_tries": 4,
     "max_walks": 3,
 }
@@ -102,17 +100,17 @@ class Bench:
 
     def run(self, case: Case) -> Outcome:
         """Try one fault on a new target."""
-        key = self.world.add(self.provider.name, ROWS)
+        key = self.world.add(self.provider.name, case.size.rows)
         scene = Scene(self.provider.name, self.world, key, self._chance)
         target = target_at(key)
-        self._take_undisturbed(target)
+        self._take_undisturbed(target, case.size)
         case.prepare(scene)
         before, began = self._checksum(), monotonic()
         if case.fault:
             self.faults.set(self.provider.name, case.fault(scene), case.when)
         requests = self.sandbox.requests[self.provider.name]
         with self._client(case) as client:
-            taken = self._within_time(target, client)
+            taken = self._within_time(target, client, case.size)
         seconds = monotonic() - began
         requests = self.sandbox.requests[self.provider.name] - requests
         problems = self._struck(case)
@@ -120,14 +118,14 @@ class Bench:
         if isinstance(taken, PublishedSnapshot):
             problems += self._judge_published(scene, taken)
         else:
-            problems += self._judge_refused(target, taken, before)
+            problems += self._judge_refused(target, taken, before, case.size)
         error = None if isinstance(taken, PublishedSnapshot) else taken
         return Outcome(
             case.name, self.provider.name, target.name, requests, seconds, error, tuple(problems)
         )
 
-    def _settings(self, **changed: Any) -> ProviderSettings:
-        given = LIMITS | {"url": self.sandbox.url(self.provider.name)}
+    def _settings(self, size: SetSize, **changed: Any) -> ProviderSettings:
+        given = LIMITS | {"url": self.sandbox.url(self.provider.name)} | size.settings
         if self.provider.dataset.ordered:
             given["full_walk_every"] = 1  # the faults are aimed at pages of a whole walk
         return settings_at(self.provider.name, **given | changed)
@@ -137,23 +135,28 @@ class Bench:
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))  # and does not listen
             refusing = {"url": f"http://127.0.0.1:{nobody.getsockname()[1]}"}
-            settings = self._settings(**case.settings, **({} if case.reachable else refusing))
+            settings = self._settings(
+                case.size, **case.settings, **({} if case.reachable else refusing)
+            )
             with Client(self.provider, settings, first_backoff=FIRST_BACKOFF) as client:
                 yield client
 
-    def _take(self, target: Target, client: Client) -> PublishedSnapshot:
+    def _take(self, target: Target, client: Client, size: SetSize) -> PublishedSnapshot:
         self._runs += 1
         run = Run(f"trial {self._runs}")
-        return take_snapshot(target, client, self.warehouse, run).snapshot
+        taken = take_snapshot(target, client, self.warehouse, run, block_bytes=size.block_bytes)
+        return taken.snapshot
 
-    def _take_undisturbed(self, target: Target) -> PublishedSnapshot:
-        with Client(self.provider, self._settings(**UNDISTURBED)) as client:
-            return self._take(target, client)
+    def _take_undisturbed(self, target: Target, size: SetSize) -> PublishedSnapshot:
+        with Client(self.provider, self._settings(size, **UNDISTURBED)) as client:
+            return self._take(target, client, size)
 
-    def _within_time(self, target: Target, client: Client) -> PublishedSnapshot | BaseException:
+    def _within_time(
+        self, target: Target, client: Client, size: SetSize
+    ) -> PublishedSnapshot | BaseException:
         """The snapshot, or whatever ended the attempt."""
         with ThreadPoolExecutor(1) as thread:
-            future = thread.submit(self._take, target, client)
+            future = thread.submit(self._take, target, client, size)
             try:
                 error = future.exception(LONGEST_TRIAL)
             except TimeoutError:
@@ -178,7 +181,9 @@ class Bench:
             problems.append("walk_failure has a row for what was published")
         return problems
 
-    def _judge_refused(self, target: Target, error: BaseException, before: str) -> list[str]:
+    def _judge_refused(
+        self, target: Target, error: BaseException, before: str, size: SetSize
+    ) -> list[str]:
         problems = []
         if not isinstance(error, HoldfastError) or isinstance(error, Unexpected):
             problems.append("no error of the tree that says what to do")
@@ -191,16 +196,16 @@ class Bench:
             problems.append("walk_failure does not have this error")
         if self._checksum() != before:
             problems.append("what was published before has changed")
-        if again := self._heals(target):
+        if again := self._heals(target, size):
             problems.append(f"without the fault the next runs fail: {again}")
         return problems
 
-    def _heals(self, target: Target) -> HoldfastError | None:
+    def _heals(self, target: Target, size: SetSize) -> HoldfastError | None:
         """None when a run without the fault succeeds, if need be after such errors as pass."""
         error = None
         for _ in range(LATER_RUNS):
             try:
-                self._take_undisturbed(target)
+                self._take_undisturbed(target, size)
             except HoldfastError as failed:
                 error = failed
                 if not error.transient:

@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.sandbox.faults import bodies, statuses, wire
 from pipelines.sandbox.faults.schedule import ALWAYS, Fault, When
 from pipelines.sandbox.providers import SANDBOXES
-from pipelines.trials.faults_scene import HOSTILE, Scene
+from pipelines.trials.faults_scene import HOSTILE, MANY_PAGES, OVER_A_BLOCK, SMALL, Scene, SetSize
 
 ALL = tuple(SANDBOXES)
 SECOND = When(first=2, times=1)
@@ -29,9 +29,9 @@ HASTY_ONCE = {"read_timeout": 1.5, "total_timeout": 2.0}
 
 @dataclass(frozen=True)
 class Case:
-    """A fault and what it strikes. `prepare` changes the world before the walk; without `fault`
-    that is all. `settings` are the client's while the fault strikes; `reachable`: whether anybody
-    listens at all."""
+    """A fault and what it strikes, in a set of that `size`. `prepare` changes the world before the
+    walk; without `fault` that is all. `settings` are the client's while the fault strikes;
+    `reachable`: whether anybody listens at all."""
 
     name: str
     fault: Callable[[Scene], Fault] | None
@@ -39,6 +39,7 @@ class Case:
     providers: tuple[str, ...] = ALL
     prepare: Callable[[Scene], None] = Scene.enter
     settings: dict[str, Any] = field(default_factory=dict)
+    size: SetSize = SMALL
     reachable: bool = True
 
 
@@ -166,6 +167,19 @@ def _during(kind: Callable[[Scene], Callable[[], None]]) -> Callable[[Scene], Fa
     return lambda scene: scene.during(kind(scene))
 
 
+def _sizes() -> list[Case]:
+    """Faults that end a walk, or have it begin again, far down in a large set."""
+    once, lower_half = When(first=35, times=1), When(start=MANY_PAGES.rows // 2)
+    swap, short = _during(lambda scene: scene.swap), _is(bodies.short(3))
+    return [
+        Case("many pages, one reset", _is(wire.reset_in_body), once, size=MANY_PAGES),
+        Case("many pages, key missing", _is(bodies.missing("key")), once, size=MANY_PAGES),
+        Case("many pages, one out, one in", swap, once, size=MANY_PAGES),
+        Case("many pages, some of them short", short, lower_half, size=MANY_PAGES),
+        Case("over a block, one out, one in", swap, When(first=74, times=1), size=OVER_A_BLOCK),
+    ]
+
+
 def _texts() -> list[Case]:
     return [Case(f"names: {name}", None, prepare=_renamed(text)) for name, text in HOSTILE.items()]
 
@@ -180,5 +194,6 @@ CASES: tuple[Case, ...] = (
     *_json(),
     *_pages(),
     *_moving(),
+    *_sizes(),
     *_texts(),
 )

@@ -10,9 +10,33 @@ from pipelines.sandbox.faults.schedule import Fault
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.states import Row
 from pipelines.sandbox.world import World
+from pipelines.warehouse.staging import BLOCK_BYTES
 
-ROWS = 33
-"""Of a target: three full pages and the beginning of a fourth, at the page size of the trials."""
+
+@dataclass(frozen=True)
+class SetSize:
+    """How large a set is beside the sizes that the code decides by: a page, what is read ahead of
+    its turn, and a block of rows that is copied while the next pages are read."""
+
+    rows: int
+    page_size: int
+    block_bytes: int
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """A client's, with room for ten times as many rows."""
+        return {"page_size": self.page_size, "max_rows": 10 * self.rows}
+
+
+SMALL = SetSize(33, page_size=10, block_bytes=1024)
+"""Three full pages and the beginning of a fourth; each is a block, so whatever happens to a page
+happens while the one before it is copied."""
+
+MANY_PAGES = SetSize(200, page_size=5, block_bytes=1024)
+"""More pages than are read ahead."""
+
+OVER_A_BLOCK = SetSize(15_000, page_size=200, block_bytes=BLOCK_BYTES)
+"""More than one block as real snapshots copy them, also of rows as short as 75 bytes."""
 
 HOSTILE = {
     "ansi": "\x1b[31mred\x1b]0;title\x07",

@@ -18,6 +18,8 @@ from pipelines.sandbox.faults import bodies
 from pipelines.sandbox.faults.schedule import When
 from pipelines.trials.faults_bench import Bench, Outcome
 from pipelines.trials.faults_catalogue import CASES, Case
+from pipelines.trials.faults_scene import MANY_PAGES, OVER_A_BLOCK, SMALL, SetSize
+from pipelines.warehouse.staging import Copier
 from tests.end_to_end.fault_outcomes import EXPECTED, expected
 
 ROWS = [
@@ -61,7 +63,8 @@ def outcomes(request: pytest.FixtureRequest, attempt: Try) -> dict[tuple[str, st
     selected = [
         item.callspec.params
         for item in request.session.items
-        if item.module is request.module and hasattr(item, "callspec")
+        if item.module is request.module
+        and "case" in getattr(getattr(item, "callspec", None), "params", ())
     ]
     under_way = {
         (row["case"].name, row["provider"]): attempt(row["case"], row["provider"])
@@ -87,6 +90,31 @@ def test_a_fault_ends_as_it_is_written_down(
     else:
         assert type(outcome.error) is refused.error, str(outcome)
         assert re.search(refused.words.replace("{P}", provider.upper()), str(outcome.error))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("size", "blocks"),
+    [
+        pytest.param(SMALL, 3, id="small"),
+        pytest.param(MANY_PAGES, 20, id="many pages"),
+        pytest.param(OVER_A_BLOCK, 1, id="over a block"),
+    ],
+)
+def test_a_set_of_each_size_is_copied_while_its_pages_are_read(
+    attempt: Try, monkeypatch: pytest.MonkeyPatch, provider: str, size: SetSize, blocks: int
+) -> None:
+    """What is smaller than a block is copied at the end of a walk, when nothing else happens."""
+    started: list[object] = []
+    start = Copier.start
+
+    def count(copier: Copier, copy: Callable[[], None]) -> None:
+        started.append(copy)
+        start(copier, copy)
+
+    monkeypatch.setattr(Copier, "start", count)
+    assert attempt(Case("none", None, size=size), provider).result().problems == ()
+    assert len(started) >= blocks * 2  # for the snapshot before, and for this one
 
 
 def test_a_fault_that_gets_into_the_snapshot_is_noticed(attempt: Try) -> None:
