@@ -18,9 +18,9 @@ from pipelines.trials.run import run_trials
 from pipelines.trials.tally import Tally, Verdict
 from pipelines.trials.worlds import BY_NAME, WORLDS, TrialWorld
 
-LIMITS_SHARE = 20
-"""Worlds in which a proof promises nothing only say how large its error is, and are slow: most of
-their walks are refused."""
+SLOW_SHARE = 20
+"""Of slow worlds, one walk in so many: of those with long walks, and of those in which a proof
+promises nothing, as most of their walks are refused and they only say how large its error is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(kinds: Sequence[TrialWorld], asked: argparse.Namespace) -> list[Verdict]:
     """Run the trials; progress goes to stderr, as a bar or, where nobody watches, as lines."""
-    limit = max(1, asked.walks // LIMITS_SHARE)
-    walks_of = {kind: asked.walks if kind.promises else limit for kind in kinds}
+    fewer = max(1, asked.walks // SLOW_SHARE)
+    walks_of = {kind: fewer if kind.slow or not kind.promises else asked.walks for kind in kinds}
     tallies = {kind.name: Tally() for kind in kinds}
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, disable=not sys.stderr.isatty()) as progress:
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--walks",
         type=_count,
         default=10_000,
-        help=f"accepted walks in each world; 1 in {LIMITS_SHARE} of them where nothing is promised",
+        help=f"accepted walks in each world; 1 in {SLOW_SHARE} of them in slow ones",
     )
     parser.add_argument(
         "--world", action="append", choices=sorted(BY_NAME), help="only this one; may be repeated"

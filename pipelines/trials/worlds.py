@@ -6,7 +6,7 @@ where it does not, the share of wrong snapshots is a limit that is reported. `ev
 the naive test has to fall for the world.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,7 @@ class TrialWorld:
     each answer, something of `changes` (weights) happens with a chance that a stretch of walks
     draws from `chances`; where nothing promises an order, the rows that stay keep theirs with the
     chance `keeps_order`. `replicas` answer in turn, each so many states behind.
+    A `slow` one takes many requests for each walk, so it is given fewer.
     """
 
     name: str
@@ -61,9 +62,11 @@ class TrialWorld:
     cache: Cache | None = None
     promises: bool = True
     evidence: bool = True
+    slow: bool = False
 
 
 _TINY = {"rows": (3, 10), "page_size": 6, "proof": Proof.SINGLE_PAGE, "chances": (0.1, 0.3)}
+_LONG = {"page_size": 3, "rows": (100, 120), "workers": 4, "changes": BALANCED, "slow": True}
 _PARALLEL = {"page_size": 3, "workers": 4}
 _STICKY = Cache(keep=40, hits=0.7, honest=False)
 _HONEST = Cache(keep=20, hits=0.1, honest=True)
@@ -105,6 +108,7 @@ def _chained(provider: str) -> Worlds:
         "flips", "the same tokens leave and come back, again and again", changes={"flip": 1}
     )
     yield world("tiny", "sets of about a page", **_TINY)
+    yield world("long", "more pages than are read ahead", **_LONG, chances=(0.02, 0.04))
     yield world(
         "replicas",
         "servers in turn, up to four states behind; four pages at once",
@@ -208,6 +212,7 @@ def _double_collect(provider: str) -> Worlds:
         rows=(18, 30),
     )
     yield world("tiny", "sets of about a page", **_TINY)
+    yield world("long", "more pages than are read ahead", **_LONG, chances=(0.01, 0.015))
     yield world("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST)
     yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY, promises=False)
     yield world(
@@ -224,19 +229,16 @@ def _double_collect(provider: str) -> Worlds:
     )
 
 
-_BY_PROOF: Mapping[Proof, Callable[[str], Worlds]] = {
-    Proof.CHAINED: _chained,
-    Proof.CHAINED_TO_LAST: _chained_to_last,
-    Proof.DOUBLE_COLLECT: _double_collect,
-}
+def worlds_of(provider: str) -> Worlds:
+    """Those of the proofs that whole walks of the provider rest on, and walks since the last."""
+    proofs = PROVIDERS[provider].proofs
+    yield from _chained(provider) if Proof.CHAINED in proofs else _double_collect(provider)
+    if Proof.CHAINED_TO_LAST in proofs:
+        yield from _chained_to_last(provider)
+
 
 WORLDS: tuple[TrialWorld, ...] = tuple(
-    world
-    for provider in SANDBOXES
-    for proof in PROVIDERS[provider].proofs
-    if proof in _BY_PROOF
-    for world in _BY_PROOF[proof](provider)
+    world for provider in SANDBOXES for world in worlds_of(provider)
 )
-"""For each provider the worlds of the proofs that its order of rows allows."""
 
 BY_NAME = {world.name: world for world in WORLDS}

@@ -13,6 +13,7 @@ from pipelines.extract.budget import RequestBudget
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Row, Target
+from pipelines.sandbox.clients import target_at
 from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import EMPTY, World
@@ -176,17 +177,7 @@ def connect() -> Iterator[Callable[..., Client]]:
 def target_of() -> Callable[[str], Target]:
     """target_of("altura:0x…/1") → the target with that name in the world."""
 
-    def target_of(key: str) -> Target:
-        name, _, subject = key.partition(":")
-        fields: dict[str, object]
-        if name == "altura":
-            address, _, token_id = subject.partition("/")
-            fields = {"address": address, "token_id": int(token_id)}
-        else:
-            fields = {"hiro": {"principal": subject}, "catenis": {"asset_id": subject}}[name]
-        return PROVIDERS[name].target_type(**fields)
-
-    return target_of
+    return target_at
 
 
 @pytest.fixture
