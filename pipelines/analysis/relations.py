@@ -1,7 +1,7 @@
 """What can be exported, by the name that people say, and the query that reads it.
 
-The views and functions are those of sql/marts and sql/datasets: a new file there is offered by
-itself, and completing a name in the shell needs no database. A function that takes a moment goes
+The views and functions are those that a migration makes: a new one is offered by itself, and
+completing a name in the shell needs no database. A function that takes a moment goes
 with the view that it is like: `holders` at a moment is mart.holders_as_of, else mart.holders_now.
 Its other arguments are each given by an option, see `OPTIONS`.
 """
@@ -18,9 +18,12 @@ from psycopg import sql
 
 from pipelines.analysis.columns import Column, columns_of
 from pipelines.errors import ConfigurationError
-from pipelines.paths import shipped
+from pipelines.warehouse.migrate import views
 
-_MADE = re.compile(r"^create or replace (?P<kind>view|function) (?P<name>[\w.]+)", re.MULTILINE)
+_MADE = re.compile(
+    r"^create or replace (?P<kind>view|function) (?P<quote>\"?)(?P<name>[\w.]+)(?P=quote)",
+    re.MULTILINE,
+)
 _MOMENT = "timestamptz"
 _PICKS = "only_target"
 _ENDINGS = {0: ("", "_now"), 1: ("_as_of",), 2: ("_between",)}
@@ -88,9 +91,8 @@ class Source:
 @cache
 def relations() -> tuple[Relation, ...]:
     """All that can be exported, the marts first."""
-    marts = sorted(shipped("sql/marts").glob("*.sql"))
-    files = [*marts, *shipped("sql/datasets").glob("*.sql")]
-    return tuple(found for file in files if (found := _relation(file.read_text("utf-8"))))
+    found = [relation for _, made in views() if (relation := _relation(made))]
+    return tuple(sorted(found, key=lambda one: (not one.name.startswith("mart."), one.name)))
 
 
 def names() -> list[str]:

@@ -161,12 +161,28 @@ ALTURA = Provider(
     dataset=Dataset(
         name="altura_item_holders",
         description="Holders of each watched Altura item and their balances.",
+        target="an item, with what is listed counted as its option says.",
         columns=(
             Column("address", "text", "Wallet address of the holder, in lower case."),
-            Column("balance", "numeric", "Units of the item held, a whole number up to 2^256-1."),
-            Column("name", "text", "Display name chosen by the holder, as it came."),
-            Column("profile_pic", "text", "Profile picture as the holder set it, often on IPFS."),
-            Column("profile_pic_url", "text", "Copy of the profile picture kept by Altura."),
+            Column(
+                "balance",
+                "numeric",
+                "Units of the item held, a whole number up to 2^256-1.",
+                whole=True,
+            ),
+            Column("name", "text", "Display name chosen by the holder, as it came.", optional=True),
+            Column(
+                "profile_pic",
+                "text",
+                "Profile picture as the holder set it, often on IPFS.",
+                optional=True,
+            ),
+            Column(
+                "profile_pic_url",
+                "text",
+                "Copy of the profile picture kept by Altura.",
+                optional=True,
+            ),
         ),
         key=("address",),
         amount="balance",

@@ -199,12 +199,23 @@ CATENIS = Provider(
     dataset=Dataset(
         name="catenis_asset_holders",
         description="Virtual devices that hold each watched Catenis asset.",
+        target="an asset.",
         columns=(
             Column("device_id", "text", "Id of the virtual device that holds the asset."),
             Column("total", "numeric", "Amount held, the unconfirmed part included."),
             Column("unconfirmed", "numeric", "Part of the amount not yet confirmed."),
-            Column("name", "text", "Last known name of the device; shown only by permission."),
-            Column("prod_unique_id", "text", "Last known product id; shown only by permission."),
+            Column(
+                "name",
+                "text",
+                "Last known name of the device; shown only by permission.",
+                optional=True,
+            ),
+            Column(
+                "prod_unique_id",
+                "text",
+                "Last known product id; shown only by permission.",
+                optional=True,
+            ),
         ),
         key=("device_id",),
         amount="total",

@@ -312,12 +312,20 @@ HIRO = Provider(
     dataset=Dataset(
         name="hiro_nft_holdings",
         description="Non-fungible tokens held by each watched Stacks principal.",
+        target="a Stacks principal, the holder of all these tokens.",
         columns=(
             Column("asset_identifier", "text", "Token class, ADDRESS.contract-name::class-name."),
             Column("value_hex", "text", "Token value in Clarity's serialised form, 0x…."),
             Column("value_repr", "text", "Token value as Clarity prints it; not a key."),
             Column("value_type", "text", "Clarity type of the value: uint, tuple, buffer, …."),
-            Column("token_id", "numeric", "The value where it is an int or uint, else null."),
+            Column(
+                "token_id",
+                "numeric",
+                "The value where it is an int or uint, else null.",
+                optional=True,
+                whole=True,
+                signed=True,
+            ),
             Column("block_height", "bigint", "Block in which the principal received the token."),
             Column("tx_id", "text", "Transaction by which the principal received the token."),
         ),

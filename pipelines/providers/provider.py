@@ -55,25 +55,34 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a dataset; `description` is what analysts and Dagster's schema show."""
+    """A column of a dataset; `description` is what analysts and Dagster's schema show.
+
+    The tables refuse what can't be: nothing at all unless `optional`; a number below 0 or without
+    end unless `signed`; digits after the point where it is `whole`.
+    """
 
     name: str
     type: Literal["text", "numeric", "bigint"]
     description: str
+    optional: bool = False
+    whole: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The rows that a provider's targets consist of.
+    """The rows that a provider's targets consist of. Its tables and views are made from it.
 
     `amount` is the column by which a change counts as increased or decreased, `acquisition` the
     one whose change means that the holding was left and taken up again. The columns in
     `kept_when_absent` keep their last known value where an answer does not mention them. `ordered`:
-    new rows enter at the top only, and those that stay keep their order.
+    new rows enter at the top only, and those that stay keep their order. `target` says what a
+    target is, after "The target: ".
     """
 
     name: str
     description: str
+    target: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     amount: str | None = None

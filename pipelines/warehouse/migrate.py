@@ -9,7 +9,7 @@ half done.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -17,7 +17,9 @@ import sqlalchemy as sa
 
 from pipelines.errors import SchemaNotReady
 from pipelines.paths import shipped
+from pipelines.providers import PROVIDERS
 from pipelines.warehouse.postgres import OLDEST_VERSION, Warehouse
+from pipelines.warehouse.templates import dataset_views
 
 SQL = shipped("sql")
 LOCK_PATIENCE = "20s"
@@ -44,8 +46,8 @@ def migrate(url: str) -> bool:
             return False
         _refuse_newer(connection)
         _upgrade(connection)
-        for view in _views():
-            execute_file(connection, view)
+        for name, statements in views():
+            execute(connection, statements, name)
         connection.execute(_applied_marts.delete())
         connection.execute(_applied_marts.insert().values(digest=_digest_of_marts()))
         return True
@@ -71,10 +73,15 @@ def _missing(connection: sa.Connection) -> str | None:
     return None
 
 
-def _views() -> list[Path]:
-    """The files of all views and functions, each after those that it names."""
-    datasets = sorted((SQL / "datasets").glob("*.sql"))
-    return [*datasets, *in_order_of_use(sorted((SQL / "marts").glob("*.sql")))]
+def views() -> Iterator[tuple[str, str]]:
+    """The statements that make all views and functions, each after those that it names, with where
+    they are from."""
+    for provider in PROVIDERS.values():
+        for statements in dataset_views(provider.dataset):
+            yield f"the views of {provider.dataset.name}", statements
+    marts = in_order_of_use(sorted((SQL / "marts").glob("*.sql")))
+    for file in [SQL / "datasets" / "positions.sql", *marts]:
+        yield f"{file.relative_to(SQL.parent)}", file.read_text(encoding="utf-8")
 
 
 def in_order_of_use(marts: Sequence[Path]) -> list[Path]:
@@ -99,25 +106,30 @@ def _named_in(file: Path) -> set[str]:
 
 def _digest_of_marts() -> str:
     digest = hashlib.sha256()
-    for view in _views():
-        digest.update(view.read_bytes())
+    for _, statements in views():
+        digest.update(statements.encode())
     return digest.hexdigest()
 
 
 def execute_file(connection: sa.Connection, beside: Path | str, suffix: str = "") -> None:
-    """Run a file of SQL statements; with `suffix`, the one of that ending beside `beside`.
-
-    It runs on the driver's connection without parameters, the one way that takes several statements
-    and leaves % and : alone.
-    """
+    """Run a file of SQL statements; with `suffix`, the one of that ending beside `beside`."""
     path = Path(beside).with_suffix(suffix) if suffix else Path(beside)
+    execute(connection, path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+
+
+def execute(connection: sa.Connection, statements: str, name: str) -> None:
+    """Run several statements; `name` says where they are from if one fails.
+
+    They run on the driver's connection without parameters, the one way that takes several and
+    leaves % and : alone.
+    """
     driver = connection.connection.driver_connection
     if driver is None:
         raise SchemaNotReady("the connection was closed during the migration")
     try:
-        driver.execute(path.read_text(encoding="utf-8"))
+        driver.execute(statements)
     except Exception as error:
-        error.add_note(f"in {path.relative_to(SQL.parent)}")
+        error.add_note(f"in {name}")
         raise
 
 

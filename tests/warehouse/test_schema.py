@@ -10,9 +10,10 @@ from alembic.script import ScriptDirectory
 
 from pipelines.errors import ConfigurationError, SchemaNotReady, WarehouseUnreachable
 from pipelines.providers import PROVIDERS
-from pipelines.warehouse.migrate import SQL, check_schema, in_order_of_use, migrate
+from pipelines.warehouse.migrate import SQL, check_schema, execute, in_order_of_use, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url
 from pipelines.warehouse.schema import dataset_tables, metadata
+from pipelines.warehouse.templates import dataset_tables_sql
 from pipelines.warehouse.text import key_hash
 from tests.warehouse.revisions import migrate_to
 
@@ -167,6 +168,51 @@ def test_the_tables_have_the_columns_that_the_code_knows(sql):
             table=table.name,
         )
         assert [name for name, _ in found] == [column.name for column in table.columns], table.name
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_the_released_tables_are_those_of_the_template(database_url, name):
+    dataset = PROVIDERS[name].dataset
+    with Warehouse(database_url) as warehouse, warehouse.transaction() as connection:
+        connection.execute(sa.text("create schema made"))
+        released = {table: catalog(connection, "public", table) for table in held(dataset)}
+        connection.execute(sa.text("set local search_path = made"))
+        execute(connection, dataset_tables_sql(dataset), "the template")
+        assert {table: catalog(connection, "made", table) for table in held(dataset)} == released
+
+
+def held(dataset):
+    return [f"{dataset.name}_{half}" for half in ("current", "history")]
+
+
+def catalog(connection, schema, table):
+    """All that was said when a table was made: of itself, its columns, constraints and indexes."""
+    found = []
+    for statement in CATALOG.split(";"):
+        rows = connection.execute(sa.text(statement), {"table": f"{schema}.{table}"})
+        found.append([tuple(str(value).replace(f"{schema}.", "") for value in row) for row in rows])
+    assert all(found)
+    return found
+
+
+CATALOG = """
+    select relkind, relpersistence, reloptions, obj_description(oid, 'pg_class'), relhastriggers,
+        relrowsecurity, relreplident
+    from pg_class where oid = cast(:table as regclass);
+    select a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::regcollation,
+        a.attnotnull, a.attstorage, a.attcompression, a.attstattarget, a.attidentity,
+        a.attgenerated, pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum)
+    from pg_attribute a
+    left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = cast(:table as regclass) and a.attnum > 0 and not a.attisdropped
+    order by a.attnum;
+    select conname, contype, condeferrable, convalidated, pg_get_constraintdef(oid)
+    from pg_constraint where conrelid = cast(:table as regclass) order by conname;
+    select i.indexrelid::regclass, indisunique, indisprimary, pg_get_indexdef(indexrelid),
+        c.reloptions
+    from pg_index i join pg_class c on c.oid = i.indexrelid
+    where i.indrelid = cast(:table as regclass) order by c.relname
+"""
 
 
 def test_threads_that_ask_for_a_datasets_tables_at_once_all_get_them():

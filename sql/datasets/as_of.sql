@@ -1,17 +1,13 @@
 -- Two branches without OR or coalesce, not strict: so that a query on it is planned as one. The
 -- range is what the index is on.
-create or replace function catenis_asset_holders_as_of(moment timestamptz)
+create or replace function {as_of}(moment timestamptz)
 returns table (
     target_id integer,
     target text,
     snapshot_id bigint,
     snapshot_at timestamptz,
     key_hash uuid,
-    device_id text,
-    total numeric,
-    unconfirmed numeric,
-    name text,
-    prod_unique_id text,
+    {typed_columns},
     held_since timestamptz,
     valid_from timestamptz
 )
@@ -37,15 +33,11 @@ as $$
         a.snapshot_id,
         a.snapshot_at,
         c.key_hash,
-        c.device_id,
-        c.total,
-        c.unconfirmed,
-        c.name,
-        c.prod_unique_id,
+        {columns_of_c},
         c.held_since,
         c.valid_from
     from answering a
-    join catenis_asset_holders_current c on c.target_id = a.target_id
+    join {current} c on c.target_id = a.target_id
     where c.valid_from <= moment
     union all
     select
@@ -54,16 +46,12 @@ as $$
         a.snapshot_id,
         a.snapshot_at,
         h.key_hash,
-        h.device_id,
-        h.total,
-        h.unconfirmed,
-        h.name,
-        h.prod_unique_id,
+        {columns_of_h},
         h.held_since,
         h.valid_from
     from answering a
-    join catenis_asset_holders_history h on h.target_id = a.target_id
+    join {history} h on h.target_id = a.target_id
     where tstzrange(h.valid_from, h.valid_to) @> moment
 $$;
 
-comment on function catenis_asset_holders_as_of(timestamptz) is 'Virtual devices that hold each watched Catenis asset, as known at a moment, with the snapshot that answers (none: no snapshot that old). Give the moment as a value: a sub-select in its place keeps the query from being planned as one.';
+comment on function {as_of}(timestamptz) is {about_as_of};
