@@ -53,8 +53,8 @@ be given by name: `only_target => 'Season pass'`. `only_target` is a target's na
 
 _DATASETS = """\
 For each dataset: the view of its name (all versions of all rows), `…_snapshots` (every snapshot in
-full), `…_changes` (from one snapshot to the next) and the function `…_as_of(moment)`. `positions`
-has all datasets in one.
+full), `…_changes` (from one snapshot to the next) and the function `…_as_of(moment)`. The views and
+the function `holding_…` have all datasets in one, and the marts stand on them.
 """
 
 _TABLES = """\

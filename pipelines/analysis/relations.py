@@ -7,7 +7,6 @@ Its other arguments are each given by an option, see `OPTIONS`.
 """
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +17,8 @@ from psycopg import sql
 
 from pipelines.analysis.columns import Column, columns_of
 from pipelines.errors import ConfigurationError
-from pipelines.warehouse.migrate import views
+from pipelines.warehouse.views import MADE, views
 
-_MADE = re.compile(
-    r"^create or replace (?P<kind>view|function) (?P<quote>\"?)(?P<name>[\w.]+)(?P=quote)",
-    re.MULTILINE,
-)
 _MOMENT = "timestamptz"
 _PICKS = "only_target"
 _ENDINGS = {0: ("", "_now"), 1: ("_as_of",), 2: ("_between",)}
@@ -171,7 +166,7 @@ def _refuse_unfit(relation: Relation, name: str, given: Mapping[str, object]) ->
 
 
 def _relation(statement: str) -> Relation | None:
-    made = _MADE.search(statement)
+    made = MADE.search(statement)
     if not made:
         return None
     if made["kind"] == "view":

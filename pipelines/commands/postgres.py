@@ -89,7 +89,7 @@ def psql(context: typer.Context) -> None:
 
     \b
     holdfast postgres psql
-    holdfast postgres psql -c "select * from positions limit 10"
+    holdfast postgres psql -c "select * from mart.positions_now limit 10"
     holdfast postgres psql --csv -f my-query.sql > result.csv
     """
     runtime = reading_runtime(context)

@@ -29,7 +29,9 @@ from pipelines.providers.provider import (
     Provider,
     ProviderSettings,
     Row,
+    Subject,
     Target,
+    Words,
     api_key_header,
     count,
     excerpt,
@@ -161,7 +163,14 @@ ALTURA = Provider(
     dataset=Dataset(
         name="altura_item_holders",
         description="Holders of each watched Altura item and their balances.",
-        target="an item, with what is listed counted as its option says.",
+        words=Words(
+            target="an item, with what is listed counted as its option says.",
+            subject="an Altura item (address/token id)",
+            row="holder",
+            holder="wallet address",
+            asset="collection address",
+            token="token id",  # noqa: S106 - it is a thing to hold, not a secret
+        ),
         columns=(
             Column("address", "text", "Wallet address of the holder, in lower case."),
             Column(
@@ -185,6 +194,10 @@ ALTURA = Provider(
             ),
         ),
         key=("address",),
+        holder="address",
+        asset=Subject(1),
+        token=Subject(2),
+        lower_case=True,
         amount="balance",
     ),
     target_type=AlturaItem,

@@ -33,7 +33,9 @@ from pipelines.providers.provider import (
     Provider,
     ProviderSettings,
     Row,
+    Subject,
     Target,
+    Words,
     amount,
     excerpt,
     printable,
@@ -199,7 +201,13 @@ CATENIS = Provider(
     dataset=Dataset(
         name="catenis_asset_holders",
         description="Virtual devices that hold each watched Catenis asset.",
-        target="an asset.",
+        words=Words(
+            target="an asset.",
+            subject="a Catenis asset",
+            row="holder",
+            holder="Catenis device",
+            asset="Catenis asset",
+        ),
         columns=(
             Column("device_id", "text", "Id of the virtual device that holds the asset."),
             Column("total", "numeric", "Amount held, the unconfirmed part included."),
@@ -218,6 +226,8 @@ CATENIS = Provider(
             ),
         ),
         key=("device_id",),
+        holder="device_id",
+        asset=Subject(),
         amount="total",
         kept_when_absent=frozenset({"name", "prod_unique_id"}),
     ),

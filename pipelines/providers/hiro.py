@@ -34,6 +34,7 @@ from pipelines.providers.provider import (
     ProviderSettings,
     Row,
     Target,
+    Words,
     api_key_header,
     count,
     excerpt,
@@ -312,7 +313,14 @@ HIRO = Provider(
     dataset=Dataset(
         name="hiro_nft_holdings",
         description="Non-fungible tokens held by each watched Stacks principal.",
-        target="a Stacks principal, the holder of all these tokens.",
+        words=Words(
+            target="a Stacks principal, the holder of all these tokens.",
+            subject="a Stacks principal",
+            row="token",
+            holder="Stacks principal",
+            asset="token class",
+            token="value",  # noqa: S106 - it is a thing to hold, not a secret
+        ),
         columns=(
             Column("asset_identifier", "text", "Token class, ADDRESS.contract-name::class-name."),
             Column("value_hex", "text", "Token value in Clarity's serialised form, 0x…."),
@@ -330,7 +338,10 @@ HIRO = Provider(
             Column("tx_id", "text", "Transaction by which the principal received the token."),
         ),
         key=("asset_identifier", "value_hex"),
+        asset="asset_identifier",
+        token="value_repr",  # noqa: S106 - the name of a column
         acquisition="tx_id",
+        height="block_height",
         ordered=True,
     ),
     target_type=HiroPrincipal,

@@ -70,25 +70,58 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What the subject of a target says of all its rows: all of it, or the part of that number
+    between its slashes, counted from 1."""
+
+    part: int | None = None
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people call the parts of a dataset, in the singular, in comments and in the report.
+
+    `target` says what a target is, after "The target: "; `subject` what its subject is, with an
+    article; `row` is what a row stands for, such as a holder or a token.
+    """
+
+    target: str
+    subject: str
+    row: str
+    holder: str
+    asset: str
+    token: str | None = None
+
+
+@dataclass(frozen=True)
 class Dataset:
     """The rows that a provider's targets consist of. Its tables and views are made from it.
 
-    `amount` is the column by which a change counts as increased or decreased, `acquisition` the
-    one whose change means that the holding was left and taken up again. The columns in
+    Who holds what: `holder` is a column (None: the target itself, by its subject), `asset` and
+    `token` are columns or what the subject says (no token: None), and how much is `amount`, by
+    which a change counts as increased or decreased (None: each row is a token and counts 1).
+    `lower_case`: holders are kept in lower case, however somebody writes them.
+
+    `acquisition` is the column whose change means that the holding was left and taken up again,
+    such as a transaction; `height` counts the blocks in which that happens. The columns in
     `kept_when_absent` keep their last known value where an answer does not mention them. `ordered`:
-    new rows enter at the top only, and those that stay keep their order. `target` says what a
-    target is, after "The target: ".
+    new rows enter at the top only, and those that stay keep their order.
     """
 
     name: str
     description: str
-    target: str
+    words: Words
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    asset: str | Subject
+    holder: str | None = None
+    token: str | Subject | None = None
     amount: str | None = None
     acquisition: str | None = None
+    height: str | None = None
     kept_when_absent: frozenset[str] = frozenset()
     ordered: bool = False
+    lower_case: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -97,6 +130,11 @@ class Dataset:
     @property
     def value_names(self) -> tuple[str, ...]:
         return tuple(name for name in self.column_names if name not in self.key)
+
+    @property
+    def one_per_holder(self) -> bool:
+        """Whether a holder has one row in a target at most."""
+        return self.key == (self.holder,)
 
 
 DEFAULT_LIST = "targets"

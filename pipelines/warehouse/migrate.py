@@ -1,25 +1,20 @@
 """Brings a database to the schema of this version.
 
 Alembic runs the numbered migrations under sql/migrations, whose content is plain SQL in a file
-beside each revision; afterwards the views and functions of the datasets and the marts are applied,
-where they are not the ones that the database has. All of it happens in one transaction under one
-lock: two processes that start at once wait for each other, and one that is killed leaves nothing
-half done.
+beside each revision; afterwards it gets the views and functions of views.py, where it has not got
+them. All of it happens in one transaction under one lock: two processes that start at once wait for
+each other, and one that is killed leaves nothing half done.
 """
 
-import hashlib
-import re
-from collections.abc import Iterator, Sequence
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import psycopg
 import sqlalchemy as sa
 
 from pipelines.errors import SchemaNotReady
 from pipelines.paths import shipped
-from pipelines.providers import PROVIDERS
 from pipelines.warehouse.postgres import OLDEST_VERSION, Warehouse
-from pipelines.warehouse.templates import dataset_views
+from pipelines.warehouse.views import apply_views, digest_of_views, execute, in_the_way
 
 SQL = shipped("sql")
 LOCK_PATIENCE = "20s"
@@ -31,8 +26,9 @@ _applied_marts = sa.table("applied_marts", sa.column("digest"))
 def migrate(url: str) -> bool:
     """Bring the database to the newest revision and marts; False where it had them already.
 
-    Raises SchemaNotReady where that is impossible, WarehouseInterrupted when somebody who reads a
-    view does not end within `LOCK_PATIENCE`, WarehouseUnreachable.
+    Raises SchemaNotReady where that is impossible, also for somebody else's views that rest on
+    those that are replaced; WarehouseInterrupted when somebody who reads a view does not end
+    within `LOCK_PATIENCE`, WarehouseUnreachable.
     """
     with Warehouse(url) as warehouse, warehouse.transaction() as connection:
         _check_version(connection)
@@ -45,11 +41,13 @@ def migrate(url: str) -> bool:
         if _missing(connection) is None:
             return False
         _refuse_newer(connection)
-        _upgrade(connection)
-        for name, statements in views():
-            execute(connection, statements, name)
+        try:
+            _upgrade(connection)
+        except psycopg.errors.DependentObjectsStillExist as error:
+            raise in_the_way((error.diag.message_detail or "").replace("\n", ", ")) from None
+        apply_views(connection)
         connection.execute(_applied_marts.delete())
-        connection.execute(_applied_marts.insert().values(digest=_digest_of_marts()))
+        connection.execute(_applied_marts.insert().values(digest=digest_of_views()))
         return True
 
 
@@ -68,69 +66,15 @@ def _missing(connection: sa.Connection) -> str | None:
         return "is empty"
     if found != newest:
         return f"is at revision {found}, this version needs {newest}"
-    if connection.scalar(sa.select(_applied_marts.c.digest)) != _digest_of_marts():
+    if connection.scalar(sa.select(_applied_marts.c.digest)) != digest_of_views():
         return "has views of another version"
     return None
-
-
-def views() -> Iterator[tuple[str, str]]:
-    """The statements that make all views and functions, each after those that it names, with where
-    they are from."""
-    for provider in PROVIDERS.values():
-        for statements in dataset_views(provider.dataset):
-            yield f"the views of {provider.dataset.name}", statements
-    marts = in_order_of_use(sorted((SQL / "marts").glob("*.sql")))
-    for file in [SQL / "datasets" / "positions.sql", *marts]:
-        yield f"{file.relative_to(SQL.parent)}", file.read_text(encoding="utf-8")
-
-
-def in_order_of_use(marts: Sequence[Path]) -> list[Path]:
-    """The files, each after those whose view or function it names; always in the same order.
-
-    Raises SchemaNotReady where two name each other.
-    """
-    files = {file.stem: file for file in marts}
-    uses = {name: sorted(_named_in(file) & files.keys() - {name}) for name, file in files.items()}
-    try:
-        return [files[name] for name in TopologicalSorter(uses).static_order()]
-    except CycleError as error:
-        circle = " → ".join(error.args[1])
-        raise SchemaNotReady(f"these marts name each other: {circle}") from None
-
-
-def _named_in(file: Path) -> set[str]:
-    """The marts that a file asks, not those that its comments speak of."""
-    code = file.read_text(encoding="utf-8").partition("\ncomment on ")[0]
-    return set(re.findall(r"\bmart\.(\w+)", re.sub("--.*", "", code)))
-
-
-def _digest_of_marts() -> str:
-    digest = hashlib.sha256()
-    for _, statements in views():
-        digest.update(statements.encode())
-    return digest.hexdigest()
 
 
 def execute_file(connection: sa.Connection, beside: Path | str, suffix: str = "") -> None:
     """Run a file of SQL statements; with `suffix`, the one of that ending beside `beside`."""
     path = Path(beside).with_suffix(suffix) if suffix else Path(beside)
     execute(connection, path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
-
-
-def execute(connection: sa.Connection, statements: str, name: str) -> None:
-    """Run several statements; `name` says where they are from if one fails.
-
-    They run on the driver's connection without parameters, the one way that takes several and
-    leaves % and : alone.
-    """
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise SchemaNotReady("the connection was closed during the migration")
-    try:
-        driver.execute(statements)
-    except Exception as error:
-        error.add_note(f"in {name}")
-        raise
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -116,7 +116,7 @@ def _names(dataset: Dataset) -> dict[str, sql.Composable]:
         **{name: f"{dataset.name}_{name}" for name in ("current", "history", "snapshots")},
         **{name: f"{dataset.name}_{name}" for name in ("as_of", "changes")},
     }
-    said = {"said": dataset.description, "target": dataset.target}
+    said = {"said": dataset.description, "target": dataset.words.target}
     said["what"] = dataset.description.removesuffix(".")
     return {
         **{name: sql.Identifier(relation) for name, relation in relations.items()},

@@ -37,7 +37,7 @@ cross join unnest(steps.days) with ordinality d (days, step)
 group by s.provider, s.target_id, s.target, s.label, s.month, s.at_least, d.days;
 
 comment on view mart.cohorts is 'Of those who entered in a month, how many still held after so many days, without a break. One row for each target, month of entry and number of days.';
-comment on column mart.cohorts.provider is 'altura, hiro or catenis.';
+comment on column mart.cohorts.provider is {providers};
 comment on column mart.cohorts.target_id is 'The target; with month, at_least and days the key.';
 comment on column mart.cohorts.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.cohorts.label is 'Name given to the target by people; may be null.';

@@ -18,8 +18,8 @@ from snapshot_concentration c
 join snapshot s using (snapshot_id)
 join target t using (target_id);
 
-comment on view mart.concentration is 'How unevenly an item or asset is spread over its holders, over time. One row for each snapshot of Altura and Catenis targets, computed soon after it was published; a Stacks principal is one holder and has none.';
-comment on column mart.concentration.provider is 'altura or catenis.';
+comment on view mart.concentration is 'How unevenly an item or asset is spread over its holders, over time. One row for each snapshot whose rows have amounts, computed soon after it was published; a target that holds tokens is one holder and has none.';
+comment on column mart.concentration.provider is {providers_with_amounts};
 comment on column mart.concentration.target_id is 'The target.';
 comment on column mart.concentration.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.concentration.label is 'Name given to the target by people; may be null.';

@@ -36,7 +36,7 @@ left join lateral (
 where t.retired_at is null or f.last_failure_at > t.retired_at;
 
 comment on view mart.freshness is 'How old what we know of each target is, whether the next snapshot is overdue, and what has failed since. One row for each target that is watched.';
-comment on column mart.freshness.provider is 'altura, hiro or catenis.';
+comment on column mart.freshness.provider is {providers};
 comment on column mart.freshness.target_id is 'The target; the key.';
 comment on column mart.freshness.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.freshness.label is 'Name given to the target by people; may be null.';

@@ -25,112 +25,73 @@ stable
 parallel safe
 set plan_cache_mode = force_generic_plan
 begin atomic
-    with wanted as (
+    with named as (
         select
-            w.provider,
+            d.provider,
+            d.target_holds,
+            d.holder_is_key,
+            case when d.lower_case then lower(only_holder) else only_holder end as holder
+        from dataset d
+    ),
+    wanted as (
+        select
+            t.target_id,
+            n.provider,
+            n.holder_is_key,
+            n.holder,
             encode(
                 substring(
                     sha256(
-                        int4send(octet_length(convert_to(w.holder, 'UTF8')))
-                        || convert_to(w.holder, 'UTF8')
+                        int4send(octet_length(convert_to(n.holder, 'UTF8')))
+                        || convert_to(n.holder, 'UTF8')
                     ) for 16
                 ),
                 'hex'
             )::uuid as key_hash
-        from (values ('altura', lower(only_holder)), ('catenis', only_holder)) w (provider, holder)
+        from named n
+        join target t on t.provider = n.provider
+        where not n.target_holds or t.subject = n.holder
     ),
     version as (
-        select
-            t.target_id,
-            c.key_hash,
-            c.address as holder,
-            split_part(t.subject, '/', 1) as asset,
-            split_part(t.subject, '/', 2) as token,
-            c.balance as quantity,
-            c.held_since,
-            c.valid_from,
-            null::timestamptz as valid_to
+        select w.target_id, h.*
         from wanted w
-        join target t on t.provider = w.provider
-        join altura_item_holders_current c
-            on c.target_id = t.target_id and c.key_hash = w.key_hash
-        where w.provider = 'altura'
+        cross join lateral (
+            select
+                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.held_since, h.valid_from,
+                null::timestamptz as valid_to
+            from holding_current h
+            where
+                h.provider = w.provider
+                and h.target_id = w.target_id
+                and h.key_hash = w.key_hash
+            union all
+            select
+                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.held_since, h.valid_from,
+                h.valid_to
+            from holding_history h
+            where
+                h.provider = w.provider
+                and h.target_id = w.target_id
+                and h.key_hash = w.key_hash
+        ) h
+        where w.holder_is_key
         union all
-        select
-            t.target_id,
-            h.key_hash,
-            h.address,
-            split_part(t.subject, '/', 1),
-            split_part(t.subject, '/', 2),
-            h.balance,
-            h.held_since,
-            h.valid_from,
-            h.valid_to
+        select w.target_id, h.*
         from wanted w
-        join target t on t.provider = w.provider
-        join altura_item_holders_history h
-            on h.target_id = t.target_id and h.key_hash = w.key_hash
-        where w.provider = 'altura'
-        union all
-        select
-            t.target_id,
-            c.key_hash,
-            t.subject,
-            c.asset_identifier,
-            c.value_repr,
-            1::numeric,
-            c.held_since,
-            c.valid_from,
-            null
-        from target t
-        join hiro_nft_holdings_current c using (target_id)
-        where t.provider = 'hiro' and t.subject = only_holder
-        union all
-        select
-            t.target_id,
-            h.key_hash,
-            t.subject,
-            h.asset_identifier,
-            h.value_repr,
-            1::numeric,
-            h.held_since,
-            h.valid_from,
-            h.valid_to
-        from target t
-        join hiro_nft_holdings_history h using (target_id)
-        where t.provider = 'hiro' and t.subject = only_holder
-        union all
-        select
-            t.target_id,
-            c.key_hash,
-            c.device_id,
-            t.subject,
-            null,
-            c.total,
-            c.held_since,
-            c.valid_from,
-            null
-        from wanted w
-        join target t on t.provider = w.provider
-        join catenis_asset_holders_current c
-            on c.target_id = t.target_id and c.key_hash = w.key_hash
-        where w.provider = 'catenis'
-        union all
-        select
-            t.target_id,
-            h.key_hash,
-            h.device_id,
-            t.subject,
-            null,
-            h.total,
-            h.held_since,
-            h.valid_from,
-            h.valid_to
-        from wanted w
-        join target t on t.provider = w.provider
-        join catenis_asset_holders_history h
-            on h.target_id = t.target_id and h.key_hash = w.key_hash
-        where w.provider = 'catenis'
+        cross join lateral (
+            select
+                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.held_since, h.valid_from,
+                null::timestamptz as valid_to
+            from holding_current h
+            where h.provider = w.provider and h.target_id = w.target_id and h.holder = w.holder
+            union all
+            select
+                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.held_since, h.valid_from,
+                h.valid_to
+            from holding_history h
+            where h.provider = w.provider and h.target_id = w.target_id and h.holder = w.holder
+        ) h
+        where not w.holder_is_key
     ),
     neighboured as (
         select

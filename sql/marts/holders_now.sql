@@ -1,5 +1,3 @@
--- Ranked target by target. What ties a row to its target stands once, outside the three: so their
--- tables are read without a layer between, and `rank <= 100` by the index on the quantity.
 create or replace view mart.holders_now as
 select
     t.provider,
@@ -17,52 +15,38 @@ select
     t.snapshot_at
 from mart.targets t
 cross join lateral (
-    select h.*, rank() over (order by h.quantity desc) as rank
-    from (
-        select
-            'altura' as provider,
-            c.target_id,
-            c.address as holder,
-            split_part(t.subject, '/', 1) as asset,
-            1::bigint as tokens,
-            c.balance as quantity,
-            c.held_since
-        from altura_item_holders_current c
-        union all
-        select
-            'hiro',
-            c.target_id,
-            t.subject,
-            c.asset_identifier,
-            count(*),
-            count(*)::numeric,
-            min(c.held_since)
-        from hiro_nft_holdings_current c
-        group by c.target_id, c.asset_identifier
-        union all
-        select
-            'catenis',
-            c.target_id,
-            c.device_id,
-            t.subject,
-            1::bigint,
-            c.total,
-            c.held_since
-        from catenis_asset_holders_current c
-    ) h
-    where h.provider = t.provider and h.target_id = t.target_id
+    select
+        h.holder,
+        h.asset,
+        1::bigint as tokens,
+        h.quantity,
+        h.held_since,
+        rank() over (order by h.quantity desc) as rank
+    from holding_current h
+    where h.provider = t.provider and h.target_id = t.target_id and h.one_per_holder
+    union all
+    select
+        h.holder,
+        h.asset,
+        count(*),
+        sum(h.quantity),
+        min(h.held_since),
+        rank() over (order by sum(h.quantity) desc)
+    from holding_current h
+    where h.provider = t.provider and h.target_id = t.target_id and not h.one_per_holder
+    group by h.holder, h.asset
 ) r
 where t.retired_at is null;
 
-comment on view mart.holders_now is 'Who holds how much of each asset now. One row for each target, holder and asset: the tokens of one class that a Stacks principal holds are one row.';
-comment on column mart.holders_now.provider is 'altura, hiro or catenis.';
+comment on view mart.holders_now is 'Who holds how much of each asset now. One row for each target, holder and asset: the tokens of one class that a holder has are one row.';
+comment on column mart.holders_now.provider is {providers};
 comment on column mart.holders_now.target_id is 'The target that it was seen in. The same holding can be seen in two targets with different options.';
 comment on column mart.holders_now.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.holders_now.label is 'Name given to the target by people; may be null.';
-comment on column mart.holders_now.holder is 'Wallet address, Stacks principal or Catenis device.';
-comment on column mart.holders_now.asset is 'Collection address, token class or Catenis asset.';
+comment on column mart.holders_now.holder is {holders};
+comment on column mart.holders_now.asset is {assets};
 comment on column mart.holders_now.tokens is 'How many positions these are: the tokens of a class, else 1.';
-comment on column mart.holders_now.quantity is 'Amount held; Hiro: the number of tokens. Exact.';
+comment on column mart.holders_now.quantity is 'Amount held; of tokens their number. Exact.';
 comment on column mart.holders_now.held_since is 'Since when, at the earliest snapshot, any of it has been held without a break. Equal to the first snapshot of the target: at least since then.';
 comment on column mart.holders_now.rank is 'Place among the rows of the target by quantity, 1 is the largest; equals share a place.';
 comment on column mart.holders_now.share is 'quantity as a share of the sum of the snapshot, 0 to 1.';

@@ -45,13 +45,13 @@ join (
 ) d (class, days_from, days_to) using (class);
 
 comment on view mart.holding_age is 'For how long what is held now has been held without a break, up to the last snapshot. One row for each target and class of age that occurs.';
-comment on column mart.holding_age.provider is 'altura, hiro or catenis.';
+comment on column mart.holding_age.provider is {providers};
 comment on column mart.holding_age.target_id is 'The target; with days_from the key.';
 comment on column mart.holding_age.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.holding_age.label is 'Name given to the target by people; may be null.';
 comment on column mart.holding_age.days_from is 'Held for at least so many days.';
 comment on column mart.holding_age.days_to is 'And for less than so many; null: no limit.';
-comment on column mart.holding_age.positions is 'Rows of that age: holders; Hiro: tokens.';
+comment on column mart.holding_age.positions is 'Rows of that age: holders, or tokens where these are what a target consists of.';
 comment on column mart.holding_age.quantity is 'Sum of their quantities.';
 comment on column mart.holding_age.share_of_positions is 'Their share of the rows of the target, 0 to 1.';
 comment on column mart.holding_age.at_least is 'How many of them were there in the first snapshot of the target: they may be older.';

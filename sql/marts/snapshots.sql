@@ -34,7 +34,7 @@ join target t using (target_id)
 left join snapshot p on p.snapshot_id = s.previous_id;
 
 comment on view mart.snapshots is 'When each target was seen, why that is one true state, and what had changed. One row for each snapshot.';
-comment on column mart.snapshots.provider is 'altura, hiro or catenis.';
+comment on column mart.snapshots.provider is {providers};
 comment on column mart.snapshots.target_id is 'The target.';
 comment on column mart.snapshots.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.snapshots.label is 'Name given to the target by people; may be null.';
@@ -47,14 +47,14 @@ comment on column mart.snapshots.due_at is 'When it was due, by the schedule at 
 comment on column mart.snapshots.begun_late_by is 'How long after that its first page was asked for; null where it was not late or not scheduled. Much more than the wait for other targets is a gap.';
 comment on column mart.snapshots.proof is 'Why the rows are one true state: single_page, chained, chained_to_last or double_collect.';
 comment on column mart.snapshots.rows is 'Rows in the snapshot.';
-comment on column mart.snapshots.quantity is 'Sum of the quantities; Hiro: the number of tokens.';
+comment on column mart.snapshots.quantity is 'Sum of the quantities; of tokens their number.';
 comment on column mart.snapshots.entered is 'Rows that were not in the snapshot before; all of them in the first one.';
 comment on column mart.snapshots.exited is 'Rows of the snapshot before that are gone.';
 comment on column mart.snapshots.increased is 'Rows whose quantity grew.';
 comment on column mart.snapshots.decreased is 'Rows whose quantity shrank.';
 comment on column mart.snapshots.reacquired is 'Rows that left and came back in between: held by another transaction now.';
 comment on column mart.snapshots.profile is 'Rows of which only attributes differ.';
-comment on column mart.snapshots.migrated_quantity is 'Catenis: amount moved to another blockchain, which belongs to no holder and is not in quantity.';
+comment on column mart.snapshots.migrated_quantity is 'Amount moved to another blockchain, where the provider tells it, which belongs to no holder and is not in quantity.';
 comment on column mart.snapshots.scheduled_at is 'The tick that it was scheduled for; null when taken by hand.';
 comment on column mart.snapshots.published_at is 'When the rows became visible here.';
 comment on column mart.snapshots.walks is 'Walks it took until one could be proven.';
@@ -62,4 +62,4 @@ comment on column mart.snapshots.pages is 'Pages read, over all these walks.';
 comment on column mart.snapshots.requests is 'Requests sent, repeated ones included.';
 comment on column mart.snapshots.seconds is 'Seconds from the first request to the last answer.';
 comment on column mart.snapshots.cut_attributes is 'Attributes that were too long and were cut, with their hash kept.';
-comment on column mart.snapshots.reordered is 'Hiro: rows stood elsewhere than the snapshots before say, as after a reorganisation of the chain.';
+comment on column mart.snapshots.reordered is 'Whether rows stood elsewhere than the snapshots before say, as after a reorganisation of the chain; false where the order of the rows is not kept.';

@@ -21,59 +21,27 @@ cross join lateral (
 cross join lateral (
     select
         a.key_hash,
-        min(a.address) as holder,
+        min(a.holder) as holder,
         a.held_since,
         case when bool_and(a.valid_to is not null) then max(a.valid_to) end as held_until
     from (
-        select c.key_hash, c.address, c.held_since, null::timestamptz as valid_to
-        from altura_item_holders_current c
-        where t.provider = 'altura' and c.target_id = t.target_id
+        select h.key_hash, h.holder, h.held_since, null::timestamptz as valid_to
+        from holding_current h
+        where h.provider = t.provider and h.target_id = t.target_id
         union all
-        select h.key_hash, h.address, h.held_since, h.valid_to
-        from altura_item_holders_history h
-        where t.provider = 'altura' and h.target_id = t.target_id
-    ) a
-    group by a.key_hash, a.held_since
-    union all
-    select
-        a.key_hash,
-        t.subject,
-        a.held_since,
-        case when bool_and(a.valid_to is not null) then max(a.valid_to) end
-    from (
-        select c.key_hash, c.held_since, null::timestamptz as valid_to
-        from hiro_nft_holdings_current c
-        where t.provider = 'hiro' and c.target_id = t.target_id
-        union all
-        select h.key_hash, h.held_since, h.valid_to
-        from hiro_nft_holdings_history h
-        where t.provider = 'hiro' and h.target_id = t.target_id
-    ) a
-    group by a.key_hash, a.held_since
-    union all
-    select
-        a.key_hash,
-        min(a.device_id),
-        a.held_since,
-        case when bool_and(a.valid_to is not null) then max(a.valid_to) end
-    from (
-        select c.key_hash, c.device_id, c.held_since, null::timestamptz as valid_to
-        from catenis_asset_holders_current c
-        where t.provider = 'catenis' and c.target_id = t.target_id
-        union all
-        select h.key_hash, h.device_id, h.held_since, h.valid_to
-        from catenis_asset_holders_history h
-        where t.provider = 'catenis' and h.target_id = t.target_id
+        select h.key_hash, h.holder, h.held_since, h.valid_to
+        from holding_history h
+        where h.provider = t.provider and h.target_id = t.target_id
     ) a
     group by a.key_hash, a.held_since
 ) v;
 
 comment on view mart.stints is 'From when until when each position was held without a break, however its quantity changed meanwhile. One row for each position and unbroken time.';
-comment on column mart.stints.provider is 'altura, hiro or catenis.';
+comment on column mart.stints.provider is {providers};
 comment on column mart.stints.target_id is 'The target; with key_hash and held_since the key.';
 comment on column mart.stints.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.stints.label is 'Name given to the target by people; may be null.';
-comment on column mart.stints.holder is 'Wallet address, Stacks principal or Catenis device.';
+comment on column mart.stints.holder is {holders};
 comment on column mart.stints.key_hash is 'The position: first 16 bytes of SHA-256 over its key columns, each with its length before it.';
 comment on column mart.stints.held_since is 'snapshot_at of the snapshot that first showed it.';
 comment on column mart.stints.held_until is 'snapshot_at of the first snapshot that did not show it any more; null: held at the last snapshot.';

@@ -43,15 +43,15 @@ left join lateral (
 ) n on n.snapshots > 0;
 
 comment on view mart.supply_and_holders_daily is 'mart.supply_and_holders by UTC day: what was known at the end of each. One row for each target and day from its first snapshot to its last, also where there was no snapshot.';
-comment on column mart.supply_and_holders_daily.provider is 'altura, hiro or catenis.';
+comment on column mart.supply_and_holders_daily.provider is {providers};
 comment on column mart.supply_and_holders_daily.target_id is 'The target; with day the key.';
 comment on column mart.supply_and_holders_daily.target is 'Identity of the target: provider:subject?options.';
 comment on column mart.supply_and_holders_daily.label is 'Name given to the target by people; may be null.';
 comment on column mart.supply_and_holders_daily.day is 'The day, in UTC.';
-comment on column mart.supply_and_holders_daily.holders is 'Holders at the last snapshot until the end of the day; Hiro: 1, the principal itself, or 0.';
-comment on column mart.supply_and_holders_daily.positions is 'Rows of that snapshot: holders; Hiro: tokens.';
-comment on column mart.supply_and_holders_daily.quantity is 'Sum of what the holders held; Hiro: the number of tokens.';
-comment on column mart.supply_and_holders_daily.supply is 'quantity and, for Catenis, what was moved to another blockchain.';
+comment on column mart.supply_and_holders_daily.holders is 'Holders at the last snapshot until the end of the day; of a target that is the holder itself 1, or 0.';
+comment on column mart.supply_and_holders_daily.positions is 'Rows of that snapshot: holders, or tokens where these are what the target consists of.';
+comment on column mart.supply_and_holders_daily.quantity is 'Sum of what the holders held; of tokens their number.';
+comment on column mart.supply_and_holders_daily.supply is 'quantity and what was moved to another blockchain, where the provider tells it.';
 comment on column mart.supply_and_holders_daily.snapshots is 'Snapshots of that day; 0: the numbers are those of a day before.';
 comment on column mart.supply_and_holders_daily.entered is 'Rows that came between one snapshot and the next, summed over the day: who came and left counts twice. Null without snapshots that could tell.';
 comment on column mart.supply_and_holders_daily.exited is 'Rows that went, likewise.';

@@ -38,31 +38,19 @@ begin atomic
     from mart.targets t
     cross join lateral (
         (
-            select
-                c.address as holder,
-                split_part(t.subject, '/', 1) as asset,
-                c.balance as quantity,
-                c.held_since
-            from altura_item_holders_current c
-            where t.provider = 'altura' and c.target_id = t.target_id
-            order by c.balance desc, c.address
+            select c.holder, c.asset, c.quantity, c.held_since
+            from holding_current c
+            where c.provider = t.provider and c.target_id = t.target_id and c.one_per_holder
+            order by c.quantity desc, c.holder
             limit how_many
         )
         union all
         (
-            select t.subject, c.asset_identifier, count(*), min(c.held_since)
-            from hiro_nft_holdings_current c
-            where t.provider = 'hiro' and c.target_id = t.target_id
-            group by c.asset_identifier
-            order by count(*) desc, c.asset_identifier
-            limit how_many
-        )
-        union all
-        (
-            select c.device_id, t.subject, c.total, c.held_since
-            from catenis_asset_holders_current c
-            where t.provider = 'catenis' and c.target_id = t.target_id
-            order by c.total desc, c.device_id
+            select c.holder, c.asset, sum(c.quantity), min(c.held_since)
+            from holding_current c
+            where c.provider = t.provider and c.target_id = t.target_id and not c.one_per_holder
+            group by c.holder, c.asset
+            order by sum(c.quantity) desc, c.holder, c.asset
             limit how_many
         )
     ) h
@@ -70,4 +58,4 @@ begin atomic
     order by t.provider, t.target, h.quantity desc, h.holder, h.asset;
 end;
 
-comment on function mart.top_holders(integer, text) is 'The largest holders of each target now, or of the target of that name or label: at a million holders in a millisecond, unless most of them have equally much. One row for each target and place; Hiro: the largest token classes of the principal. Equal quantities share a rank and stand in the order of holder and asset, byte by byte, also where how_many cuts them off.';
+comment on function mart.top_holders(integer, text) is 'The largest holders of each target now, or of the target of that name or label: at a million holders in a millisecond, unless most of them have equally much. One row for each target and place; of a target that is the holder itself its largest token classes. Equal quantities share a rank and stand in the order of holder and asset, byte by byte, also where how_many cuts them off.';

@@ -117,12 +117,12 @@ def test_a_target_is_added_taken_and_retired(holdfast, environment, world: World
     assert added.returncode == 0, added.stderr
     assert "catenis has no cron" in added.stderr
     assert holdfast("snapshot", "Seven", **environment).returncode == 0
-    now = "select count(*) from positions where valid_to is null"
+    now = "select count(*) from holding_current where valid_to is null"
     assert pipeline.sql(now) == [(7,)]
     retired = holdfast("targets", "retire", "Seven", **environment)
     assert f"{key} is retired; its history stays." in retired.stderr
     assert pipeline.sql(now) == [(0,)]
-    assert pipeline.sql("select count(*) from positions") == [(7,)]
+    assert pipeline.sql("select count(*) from holding_current") == [(7,)]
     assert "Seven" not in holdfast("targets", "list", **environment).stdout
     assert "Seven" not in holdfast("status", **environment).stdout
 
@@ -133,7 +133,7 @@ def test_a_target_that_left_the_file_already_can_be_retired_by_its_label(
     holdfast("snapshot", "The vault", **environment)
     Path(environment["HOLDFAST_TARGETS"]).write_text("hiro:\n")
     assert holdfast("targets", "retire", "The vault", **environment).returncode == 0
-    assert pipeline.sql("select count(*) from positions where valid_to is null") == [(0,)]
+    assert pipeline.sql("select count(*) from holding_current where valid_to is null") == [(0,)]
     again = holdfast("targets", "retire", "The vault", **environment)
     assert (again.returncode, "nothing was current" in again.stderr) == (0, True)
     unknown = holdfast("targets", "retire", "A vault", **environment)
@@ -171,7 +171,7 @@ def test_what_was_taken_out_by_hand_leaves_now_with_absent(holdfast, environment
     path.write_text(path.read_text().partition("catenis:")[0])
     done = holdfast("targets", "retire", "--absent", **environment)
     assert (done.returncode, "is retired; its history stays" in done.stderr) == (0, True)
-    now = "select provider from positions where valid_to is null group by 1 order by 1"
+    now = "select provider from holding_current where valid_to is null group by 1 order by 1"
     assert pipeline.sql(now) == [("altura",), ("hiro",)]
     again = holdfast("targets", "retire", "--absent", **environment)
     assert (again.returncode, "Nothing to retire" in again.stderr) == (0, True)

@@ -203,7 +203,7 @@ def test_an_unexpectedly_empty_set_is_held_and_the_rows_stay(pipeline, world: Wo
     for _ in range(2):
         with pytest.raises(HeldBack, match="empty, where there were 5 rows"):
             pipeline.take(key)
-    assert pipeline.sql("select count(*) from positions where valid_to is null") == [(5,)]
+    assert pipeline.sql("select count(*) from holding_current where valid_to is null") == [(5,)]
     assert pipeline.sql("select reason, held_rows from walk_failure") == [("HeldBack", 0)] * 2
 
 
@@ -278,7 +278,7 @@ def test_two_options_of_one_item_are_two_targets(pipeline, world: World):
     pipeline.take(pipeline.target(key))
     pipeline.take(pipeline.target(key, include_listed=False))
     rows = pipeline.sql(
-        "select t.options, count(*) from positions p join target t using (target_id)"
+        "select t.options, count(*) from holding_current p join target t using (target_id)"
         " group by t.target_id, t.options order by t.target_id"
     )
     assert rows == [({}, 1), ({"include_listed": "false"}, 2)]

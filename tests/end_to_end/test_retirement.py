@@ -6,8 +6,11 @@ from pipelines.errors import Unreachable
 from pipelines.sandbox.world import World
 from pipelines.warehouse.registry import find_absent, register_target, retire
 
-NOW = "select count(*) from positions where valid_to is null"
-HELD_SINCE = "select holder, held_since from positions where target = :name order by 1"
+NOW = "select count(*) from holding_current where valid_to is null"
+HELD_SINCE = (
+    "select holder, held_since from (table holding_current union all table holding_history) h"
+    " where target = :name order by 1"
+)
 
 
 @pytest.fixture

@@ -46,7 +46,9 @@ def test_it_comes_back_from_the_database_as_it_came(pipeline, world: World, text
     pipeline.take(pipeline.target(item, label=text))
     pipeline.take(mint(world, text))
     assert pipeline.sql("select name from altura_item_holders") == [(text,)]
-    assert pipeline.sql("select count(*) from positions where token = :text", text=text) == [(1,)]
+    assert pipeline.sql("select count(*) from holding_current where token = :text", text=text) == [
+        (1,)
+    ]
     assert pipeline.sql("select label from target where label is not null") == [(text.strip(),)]
 
 

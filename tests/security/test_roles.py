@@ -50,7 +50,7 @@ def test_the_owner_migrates_the_writer_takes_snapshots_and_the_reader_asks(
     assert "250" in asked.stdout
     assert holdfast("changes", **at("reader")).returncode == 0
     with logins.connect("reader") as reader:
-        assert reader.execute("select count(*) from positions").fetchone() == (292,)
+        assert reader.execute("select count(*) from holding_current").fetchone() == (292,)
         for dataset in DATASETS:
             held = reader.execute(f"select count(*) from {dataset}_as_of(now())").fetchone()
             assert held > (0,)
@@ -229,7 +229,7 @@ def test_what_somebody_else_migrated_is_handed_to_the_owner(prefix: str, admin_u
     migrated = holdfast("migrate", DATABASE_URL=logins.url("owner"))
     assert "The database was migrated." in migrated.stderr
     with logins.connect("reader") as reader:
-        assert reader.execute("select count(*) from positions").fetchone() == (0,)
+        assert reader.execute("select count(*) from holding_current").fetchone() == (0,)
 
 
 def test_what_somebody_migrated_past_the_owner_is_handed_over_too(
@@ -291,7 +291,7 @@ def test_somebody_who_may_create_roles_and_owns_the_database_need_not_be_a_super
         migrated = holdfast("migrate", DATABASE_URL=logins.url("owner"))
         assert migrated.returncode == 0, migrated.stderr
     with logins.connect("reader") as reader:
-        assert reader.execute("select count(*) from positions").fetchone() == (0,)
+        assert reader.execute("select count(*) from holding_current").fetchone() == (0,)
         assert ask_every_mart(reader)
         assert denied(reader, "create table mine (n int)")
     with logins.connect("admin") as connection:

@@ -57,9 +57,9 @@ def test_snapshots_rebuilt_have_the_counts_that_were_published(pipeline, history
         assert wrong == []
 
 
-def test_positions_unite_the_three_datasets(pipeline, history):
+def test_one_view_unites_what_the_three_datasets_hold(pipeline, history):
     now = pipeline.sql(
-        "select provider, count(*), sum(amount) from positions where valid_to is null"
+        "select provider, count(*), sum(quantity) from holding_current where valid_to is null"
         " group by 1 order by 1"
     )
     last = {key.partition(":")[0]: snapshots[-1] for key, snapshots in history.items()}
@@ -68,6 +68,24 @@ def test_positions_unite_the_three_datasets(pipeline, history):
         ("catenis", last["catenis"].rows, last["catenis"].amount_sum),
         ("hiro", last["hiro"].rows, last["hiro"].rows),
     ]
+
+
+def test_what_was_held_is_united_with_the_names_that_its_marts_say(pipeline, history):
+    for key in history:
+        versions = pipeline.sql(
+            "select target, holder, asset, token, quantity, held_since from holding_history"
+            " where target = :key",
+            key=key,
+        )
+        told = pipeline.sql(
+            "select target, holder, asset, token, quantity_after, held_since"
+            " from (select h.* from (select distinct holder from holding_history"
+            " where target = :key) w, mart.holder_history(w.holder) h) h"
+            " where target = :key and kind <> 'exited'",
+            key=key,
+        )
+        assert versions
+        assert set(versions) <= set(told)
 
 
 def test_a_retired_target_leaves_now_and_keeps_its_history(pipeline, history):

@@ -10,11 +10,12 @@ from alembic.script import ScriptDirectory
 
 from pipelines.errors import ConfigurationError, SchemaNotReady, WarehouseUnreachable
 from pipelines.providers import PROVIDERS
-from pipelines.warehouse.migrate import SQL, check_schema, execute, in_order_of_use, migrate
+from pipelines.warehouse.migrate import SQL, check_schema, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url
 from pipelines.warehouse.schema import dataset_tables, metadata
 from pipelines.warehouse.templates import dataset_tables_sql
 from pipelines.warehouse.text import key_hash
+from pipelines.warehouse.views import execute, in_order_of_use
 from tests.warehouse.revisions import migrate_to
 
 TYPES = {"text": "text", "numeric": "numeric", "bigint": "bigint"}
@@ -50,7 +51,7 @@ def test_every_function_has_a_comment(sql):
     )
     assert [name for _, name, comment in functions if not comment] == []
     of_datasets = {name for schema, name, _ in functions if schema == "public"}
-    assert of_datasets == {f"{name}_as_of" for name in datasets()}
+    assert of_datasets == {f"{name}_as_of" for name in {*datasets(), "holding"}}
 
 
 def test_the_schema_of_the_marts_has_a_comment_and_a_mart_for_each_file(sql):
@@ -78,7 +79,7 @@ def test_each_mart_is_made_after_those_that_it_asks(sql):
         " and 'mart'::regnamespace in (a.relnamespace, b.pronamespace)"
     )
     pairs = [(name, used) for name, used in asked if name != used]
-    assert ("positions_as_of", "targets_as_of") in pairs
+    assert ("holding_age", "positions_now") in pairs
     assert [pair for pair in pairs if order.index(pair[1]) > order.index(pair[0])] == []
 
 
@@ -110,7 +111,9 @@ def test_a_populated_database_of_the_version_before_the_marts_is_brought_up(empt
             return [tuple(row) for row in connection.execute(sa.text(statement))]
 
         check_schema(connection)
-        assert ask("select to_regclass('positions_changes')") == [(None,)]
+        assert ask("select to_regclass('positions_changes'), to_regclass('positions')") == [
+            (None, None)
+        ]
         assert ask("select holder, quantity, rank from mart.holders_now") == [("0xb", 7, 1)]
         assert ask("select kind, holder from mart.changes order by 1") == [
             ("entered", "0xb"),
@@ -349,7 +352,7 @@ def test_views_of_another_version_are_noticed_and_a_migration_renews_them(databa
 
 def test_a_migration_with_nothing_to_do_waits_for_no_reader(database_url):
     with Warehouse(database_url) as warehouse, warehouse.transaction() as reader:
-        reader.execute(sa.text("select * from positions, mart.targets"))
+        reader.execute(sa.text("select * from holding_current, mart.targets"))
         migrate(database_url)
 
 
@@ -360,3 +363,91 @@ def test_the_newest_file_of_the_migrations_is_where_alembic_ends():
     newest = ScriptDirectory.from_config(config).get_current_head()
     files = [file.stem for file in (SQL / "migrations" / "versions").glob("*.py")]
     assert max(files).partition("_")[0] == newest
+
+
+@pytest.fixture
+def older(empty_database_url):
+    """A database at the newest revision, but with views of an older version: two that have other
+    columns now, and one function."""
+    migrate(empty_database_url)
+    with Warehouse(empty_database_url) as warehouse, warehouse.transaction() as connection:
+        connection.execute(sa.text(OTHER_COLUMNS))
+        connection.execute(sa.text("update applied_marts set digest = 'older'"))
+    return empty_database_url
+
+
+OTHER_COLUMNS = """
+    drop view holding_current cascade;
+    create view holding_current as select 1 as number, 'gone' as gone;
+    create or replace view mart.holders_now as select number, gone from holding_current;
+    create function mart.top_holders(how_many integer, only_target text default null)
+        returns table (number integer) stable begin atomic select number from holding_current; end;
+"""
+
+
+def test_views_whose_columns_are_others_now_are_dropped_and_made_again(older):
+    assert migrate(older)
+    with Warehouse(older) as warehouse, warehouse.transaction() as connection:
+        check_schema(connection)
+        for asked in ("holding_current", "mart.holders_now", "mart.top_holders(1)"):
+            columns = connection.execute(sa.text(f"select * from {asked}")).keys()
+            assert "holder" in columns
+
+
+def test_what_was_granted_on_a_view_is_granted_again_when_it_is_dropped(older):
+    with Warehouse(older) as warehouse, warehouse.transaction() as connection:
+        connection.execute(sa.text("grant select on mart.holders_now to pg_monitor, public"))
+        connection.execute(sa.text("grant execute on function mart.top_holders to pg_monitor"))
+    migrate(older)
+    with Warehouse(older) as warehouse, warehouse.transaction() as connection:
+        for privilege in (
+            "has_table_privilege('pg_monitor', 'mart.holders_now', 'select')",
+            "has_table_privilege('pg_read_all_stats', 'mart.holders_now', 'select')",
+            "has_function_privilege('pg_monitor', 'mart.top_holders(integer, text)', 'execute')",
+        ):
+            assert connection.scalar(sa.text(f"select {privilege}"))
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("view theirs as select * from mart.holders_now", "view theirs (on mart.holders_now)"),
+        (
+            "materialized view theirs as select gone from holding_current",
+            "view theirs (on holding_current)",
+        ),
+        (
+            "function theirs() returns text begin atomic select gone from holding_current; end",
+            "function theirs() (on holding_current)",
+        ),
+        ("table theirs (held holding_current)", "table theirs (on holding_current)"),
+    ],
+)
+def test_somebodys_own_views_on_ours_are_named_and_stay(older, made, told):
+    with Warehouse(older) as warehouse, warehouse.transaction() as connection:
+        connection.execute(sa.text(f"create {made}"))
+    with pytest.raises(SchemaNotReady) as caught:
+        migrate(older)
+    assert told in str(caught.value)
+    assert "Drop those, run holdfast migrate" in str(caught.value)
+    with Warehouse(older) as warehouse, warehouse.transaction() as connection:
+        assert connection.scalar(sa.text("select gone from holding_current")) == "gone"
+        kind = made.partition(" theirs")[0]
+        connection.execute(sa.text(f"drop {kind} theirs"))
+    assert migrate(older)
+
+
+def test_a_view_that_is_replaced_in_place_keeps_what_rests_on_it(database_url, sql):
+    sql("create view theirs as select * from mart.holders_now")
+    sql("update applied_marts set digest = 'older'")
+    assert migrate(database_url)
+    assert sql("select count(*) from theirs") == [(0,)]
+
+
+def test_a_view_on_one_that_a_migration_drops_is_named(empty_database_url):
+    migrate_to(empty_database_url, "0006")
+    with Warehouse(empty_database_url) as warehouse, warehouse.transaction() as connection:
+        connection.execute(sa.text("create view positions as select * from target"))
+        connection.execute(sa.text("create view theirs as select * from positions"))
+    with pytest.raises(SchemaNotReady, match=r"view theirs depends on view positions\. Drop"):
+        migrate(empty_database_url)

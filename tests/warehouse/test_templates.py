@@ -6,16 +6,18 @@ import pytest
 import sqlalchemy as sa
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Column, Dataset
+from pipelines.providers.provider import Column, Dataset, Subject, Words
 from pipelines.warehouse import templates
-from pipelines.warehouse.migrate import SQL, execute
+from pipelines.warehouse.migrate import SQL
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.templates import dataset_tables_sql, dataset_views, write_migration
+from pipelines.warehouse.views import execute
 
 PLAIN = Dataset(
     name="plain_holders",
     description='Holders\' "own" {braces} and 100 %.',
-    target="a thing.",
+    words=Words("a thing.", "a thing", "row", "owner", "thing"),
+    asset=Subject(),
     columns=(
         Column("order", "text", "A word that SQL reserves, with a \\ in it."),
         Column("debt", "numeric", "May be below 0.", optional=True, signed=True),

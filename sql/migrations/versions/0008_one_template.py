@@ -1,4 +1,4 @@
-"""What the tables of the datasets said differently by accident."""
+"""What tables and views said of one provider is left out: all of them are made from templates."""
 
 from alembic import op
 
