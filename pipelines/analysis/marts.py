@@ -195,7 +195,7 @@ def changes_between(
 def concentration(marts: Marts, target: str | None = None) -> "pd.DataFrame":
     """How unevenly each item or asset is spread over its holders, over time, oldest first.
 
-    One row for each snapshot of Altura and Catenis: provider, target_id, target, label,
+    One row for each snapshot whose rows have amounts: provider, target_id, target, label,
     snapshot_at, holders (Int64), quantity (Decimal), top_1_share, top_10_share, top_100_share,
     gini, herfindahl (float64, 0 to 1), nakamoto (Int64: fewest who hold more than half),
     snapshot_id.
@@ -209,7 +209,7 @@ def concentration(marts: Marts, target: str | None = None) -> "pd.DataFrame":
 
 
 def holder_history(marts: Marts, holder: str) -> "pd.DataFrame":
-    """All that one wallet, Stacks principal or Catenis device did, in all targets, oldest first.
+    """All that one wallet, principal or device did, in all targets, oldest first.
 
     One row for each change of a position; columns as `changes`, with held_since. kind is also
     first seen: it was there in the first snapshot, and changed_after is NaT. A holder that was

@@ -162,6 +162,7 @@ ALTURA = Provider(
     title="Altura",
     dataset=Dataset(
         name="altura_item_holders",
+        title="Altura",
         description="Holders of each watched Altura item and their balances.",
         words=Words(
             target="an item, with what is listed counted as its option says.",

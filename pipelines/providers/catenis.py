@@ -200,6 +200,7 @@ CATENIS = Provider(
     title="Catenis",
     dataset=Dataset(
         name="catenis_asset_holders",
+        title="Catenis",
         description="Virtual devices that hold each watched Catenis asset.",
         words=Words(
             target="an asset.",

@@ -312,6 +312,7 @@ HIRO = Provider(
     title="Hiro Stacks",
     dataset=Dataset(
         name="hiro_nft_holdings",
+        title="Hiro",
         description="Non-fungible tokens held by each watched Stacks principal.",
         words=Words(
             target="a Stacks principal, the holder of all these tokens.",

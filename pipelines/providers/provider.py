@@ -97,6 +97,8 @@ class Words:
 class Dataset:
     """The rows that a provider's targets consist of. Its tables and views are made from it.
 
+    `title` is what people call its provider, beside a target's name.
+
     Who holds what: `holder` is a column (None: the target itself, by its subject), `asset` and
     `token` are columns or what the subject says (no token: None), and how much is `amount`, by
     which a change counts as increased or decreased (None: each row is a token and counts 1).
@@ -109,6 +111,7 @@ class Dataset:
     """
 
     name: str
+    title: str
     description: str
     words: Words
     columns: tuple[Column, ...]

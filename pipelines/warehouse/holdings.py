@@ -131,7 +131,7 @@ def _facts(provider: Provider) -> sql.Composable:
     facts = (
         provider.name,
         dataset.name,
-        provider.title,
+        dataset.title,
         dataset.amount is not None,
         dataset.holder is None,
         dataset.one_per_holder,
@@ -143,7 +143,7 @@ def _facts(provider: Provider) -> sql.Composable:
 def _tokens(providers: tuple[Provider, ...]) -> sql.Composable:
     words = [one.dataset.words.token for one in providers]
     told = _either([word for word in words if word])
-    without = [one.title for one, word in zip(providers, words, strict=True) if not word]
+    without = [one.dataset.title for one, word in zip(providers, words, strict=True) if not word]
     empty = f"; null for {_either(without)}" if without else ""
     return sql.Literal(f"{told[:1].upper()}{told[1:]} within the asset{empty}.")
 

@@ -74,7 +74,7 @@ def _missing(connection: sa.Connection) -> str | None:
 def execute_file(connection: sa.Connection, beside: Path | str, suffix: str = "") -> None:
     """Run a file of SQL statements; with `suffix`, the one of that ending beside `beside`."""
     path = Path(beside).with_suffix(suffix) if suffix else Path(beside)
-    execute(connection, path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+    execute(connection, path.read_text(encoding="utf-8"), str(path.relative_to(SQL.parent)))
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -3,7 +3,7 @@
 A provider that is added adds no SQL. Its views are made from the templates at each upgrade. Its
 tables are made by a migration, which stays as it was released: it is written once, by
 
-    python -m pipelines.warehouse.templates catenis --number 0009
+    python -m pipelines.warehouse.templates <provider> --number 0009
 
 and a test compares the tables that all released migrations make with those of the template.
 """
@@ -18,13 +18,13 @@ from typing import TypeVar
 
 from psycopg import sql
 
-from pipelines.paths import ROOT
+from pipelines.paths import shipped
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import Column, Dataset
 
 Part = TypeVar("Part")
 
-SQL = ROOT / "sql"
+SQL = shipped("sql")
 VIEWS = ("versions", "snapshots", "as_of", "changes")
 """The templates under sql/datasets, in the order in which they are applied."""
 TABLES = Path("migrations") / "dataset_tables.sql"
@@ -265,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FileExistsError as error:
         parser.error(str(error))
     for file in written:
-        sys.stdout.write(f"Wrote {file.relative_to(ROOT)}\n")
+        sys.stdout.write(f"Wrote {file.relative_to(SQL.parent)}\n")
     return 0
 
 

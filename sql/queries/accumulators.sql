@@ -15,7 +15,7 @@ join (
     group by target_id
 ) i using (target_id)
 where c.delta > 0
-    and c.provider <> 'hiro'
+    and c.provider in (select provider from dataset where has_amounts)
     and c.changed_after >= cast(:since as timestamptz)
     and (cast(:target as text) is null or :target in (c.target, c.label))
 group by c.target_id, c.target, c.label, c.holder, i.intervals

@@ -5,13 +5,14 @@ select
     c.changed_until as seen_at,
     coalesce(c.label, c.target) as target,
     c.kind as change,
-    case c.provider
-        when 'hiro' then split_part(c.asset, '::', 2) || ' ' || left(c.token, 24)
+    case
+        when d.target_holds then regexp_replace(c.asset, '^.*::', '') || ' ' || left(c.token, 24)
         else c.holder
     end as what,
     c.quantity_before as before,
     c.quantity_after as after
 from mart.changes c
+join dataset d using (provider)
 where (cast(:target as text) is null or :target in (c.target, c.label))
     and (cast(:change as text) is null or c.kind = :change)
 order by c.changed_until desc, c.target, c.kind, c.holder, c.asset, c.token

@@ -1,4 +1,5 @@
--- Which principal's collection grew most in a week?
+-- Which holder's collection grew most in a week?
+-- Of the targets that are the holder themselves.
 -- Parameters: until (the end of that time; 'infinity': now), days.
 -- With psql: -v until="'infinity'" -v days=7
 select
@@ -13,5 +14,5 @@ from mart.targets_as_of(least(cast(:until as timestamptz), now())) b
 join mart.targets_as_of(
     least(cast(:until as timestamptz), now()) - make_interval(days => :days)
 ) a using (target_id)
-where b.provider = 'hiro'
+where b.provider in (select provider from dataset where target_holds)
 order by grown desc, 1;

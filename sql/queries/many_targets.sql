@@ -10,7 +10,8 @@ select
         as targets
 from mart.holders_now h
 join mart.targets t using (target_id)
-where h.provider <> 'hiro' and h.quantity > 0
+where h.provider in (select provider from dataset where not target_holds)
+    and h.quantity > 0
 group by h.provider, h.holder
 having count(distinct t.subject) >= :at_least
 order by things desc, h.provider, h.holder;

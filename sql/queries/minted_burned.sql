@@ -1,7 +1,7 @@
 -- Was any of it made or destroyed?
 -- What all hold together, and how it differs from the snapshot before: an item or asset grows where
--- some is made, and shrinks where some is destroyed or leaves the list. Catenis: with what was
--- moved to another blockchain. For Altura and Catenis.
+-- some is made, and shrinks where some is destroyed or leaves the list. With what was moved
+-- to another blockchain, where the provider tells it. For what has amounts.
 -- Parameters: since, target (its name or label; null: all).
 -- With psql: -v since="'2026-10-01'" -v target=null
 select target, previous_at as changed_after, snapshot_at, supply_before, supply, difference
@@ -14,7 +14,7 @@ from (
         supply,
         supply - lag(supply) over w as difference
     from mart.supply_and_holders
-    where provider <> 'hiro'
+    where provider in (select provider from dataset where has_amounts)
         and (cast(:target as text) is null or :target in (target, label))
     window w as (partition by target_id order by snapshot_at)
 ) s

@@ -7,8 +7,8 @@ from (
         c.changed_until as seen_at,
         coalesce(c.label, c.target) as target,
         c.kind as change,
-        case c.provider
-            when 'hiro' then split_part(c.asset, '::', 2) || ' ' || left(c.token, 24)
+        case
+            when d.target_holds then regexp_replace(c.asset, '^.*::', '') || ' ' || left(c.token, 24)
             else c.holder
         end as what,
         coalesce(c.quantity_after, c.quantity_before) as amount,
@@ -17,6 +17,7 @@ from (
             order by c.changed_until desc, c.holder, c.asset, c.token
         ) as place
     from mart.changes c
+    join dataset d using (provider)
     where c.kind in ('entered', 'exited', 'reacquired')
 ) latest
 where place <= :each

@@ -13,6 +13,6 @@ join mart.holders_now b
     on b.provider = a.provider and b.holder = a.holder and b.target_id > a.target_id
 join mart.targets ta on ta.target_id = a.target_id
 join mart.targets tb on tb.target_id = b.target_id
-where a.provider <> 'hiro'
+where a.provider in (select provider from dataset where not target_holds)
 group by ta.target_id, ta.label, ta.target, tb.target_id, tb.label, tb.target
 order by percent_of_either desc, 1, 2;

@@ -9,7 +9,11 @@ select
 from mart.snapshots s
 join (
     select provider, count(*) as versions
-    from positions
+    from (
+        select provider from holding_current
+        union all
+        select provider from holding_history
+    ) version
     group by provider
 ) v using (provider)
 group by s.provider

@@ -15,6 +15,7 @@ from pipelines.warehouse.views import execute
 
 PLAIN = Dataset(
     name="plain_holders",
+    title="Plain",
     description='Holders\' "own" {braces} and 100 %.',
     words=Words("a thing.", "a thing", "row", "owner", "thing"),
     asset=Subject(),

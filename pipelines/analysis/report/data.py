@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from pipelines.analysis.columns import refuse_same_names
 from pipelines.errors import ConfigurationError
 from pipelines.paths import shipped
+from pipelines.providers import PROVIDERS
+from pipelines.providers.provider import Dataset
 
 QUERIES = shipped("sql/report")
 
@@ -65,6 +67,42 @@ class Target:
     @property
     def is_watched(self) -> bool:
         return self.retired_at is None
+
+    @property
+    def title(self) -> str:
+        """The provider's name, as people write it."""
+        return self._dataset.title if self._dataset else self.provider
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether its rows have amounts; else they are tokens, of which each counts 1."""
+        return self._dataset is None or self._dataset.amount is not None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is itself the holder of all its rows."""
+        return self._dataset is not None and self._dataset.holder is None
+
+    @property
+    def row(self) -> str:
+        """What one of its rows stands for."""
+        return self._dataset.words.row if self._dataset else "holder"
+
+    @property
+    def rows_word(self) -> str:
+        """What its rows are, to begin a heading with."""
+        return f"{self.row.capitalize()}s"
+
+    @property
+    def asset_word(self) -> str:
+        """What its assets are, to begin a heading with."""
+        return self._dataset.words.asset.capitalize() if self._dataset else "Asset"
+
+    @property
+    def _dataset(self) -> Dataset | None:
+        """None for a provider that this version does not know."""
+        known = PROVIDERS.get(self.provider)
+        return known.dataset if known else None
 
 
 @dataclass(frozen=True)

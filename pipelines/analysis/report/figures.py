@@ -43,18 +43,13 @@ class Figure:
     note: str = ""
 
 
-def rows_word(provider: str) -> str:
-    """What a target's rows are."""
-    return "Tokens" if provider == "hiro" else "Holders"
-
-
 def figures(detail: Detail) -> list[Figure]:
     """The charts that there is enough history for: none after a single snapshot."""
     if detail.target.snapshots < 2:
         return []
-    rows = rows_word(detail.target.provider)
+    rows = detail.target.rows_word
     found = [_line(detail, "positions", rows, whole=True), _movements(detail)]
-    if detail.target.provider != "hiro":  # tokens are counted, and one principal holds them all
+    if detail.target.has_amounts:
         found.append(_line(detail, "quantity", "Amount in all"))
         found.append(_shares(detail))
         found.append(_line(detail, "gini", "Gini coefficient"))

@@ -18,12 +18,11 @@ from markupsafe import Markup
 
 from pipelines.analysis.report import words
 from pipelines.analysis.report.data import COHORT_DAYS, LATELY, Detail, Report, Target, collect
-from pipelines.analysis.report.figures import figures, is_thinned, rows_word
+from pipelines.analysis.report.figures import figures, is_thinned
 from pipelines.analysis.report.svg import sparkline
 from pipelines.errors import ConfigurationError
 
 _HERE = Path(__file__).parent
-_PROVIDERS = {"altura": "Altura", "hiro": "Hiro", "catenis": "Catenis"}
 _COHORTS = 12
 """Months of entry that the table of survival has room for, the latest ones."""
 
@@ -86,17 +85,12 @@ def _templates() -> Environment:
         words.duration,
         words.text,
         words.token_class,
-        provider,
         anchor,
     )
     templates.filters |= {function.__name__: function for function in named}
-    functions = (figures, is_thinned, rows_word, trend, others, fraction, survival, is_at_least)
+    functions = (figures, is_thinned, trend, others, fraction, survival, is_at_least)
     templates.globals |= {function.__name__: function for function in functions}
     return templates
-
-
-def provider(name: str) -> str:
-    return _PROVIDERS.get(name, name)
 
 
 def anchor(target: Target) -> str:
@@ -112,7 +106,7 @@ def trend(detail: Detail | None) -> Markup:
 def others(detail: Detail) -> tuple[int, Decimal, Decimal | None] | None:
     """How many hold what the table of the largest leaves out, how much that is, and its share."""
     target = detail.target
-    if target.provider == "hiro" or target.rows is None or target.quantity is None:
+    if not target.has_amounts or target.rows is None or target.quantity is None:
         return None
     count = target.rows - len(detail.top_holders)
     if count <= 0:

@@ -110,7 +110,7 @@ def duration(value: timedelta | None) -> str:
 
 
 def token_class(value: str) -> Markup:
-    """A Stacks asset identifier without its deployer's address, which is in the title."""
+    """A class of tokens without the address of who made it, which is in the title."""
     shown = printable(value.partition(".")[2] or value)
     title = _cut(printable(value), LONGEST_TITLE)
     return Markup('<bdi title="{}">{}</bdi>').format(title, _cut(shown, LONGEST_TEXT))
