@@ -23,7 +23,8 @@ from pipelines.commands.terminal import (
 )
 from pipelines.errors import ConfigurationError
 from pipelines.targets import WatchList, load_targets
-from pipelines.warehouse.registry import known_name
+from pipelines.warehouse.postgres import Warehouse
+from pipelines.warehouse.registry import find_absent, known_name
 
 Record = dict[str, Any]
 """A target, by the columns of sql/queries/status.sql."""
@@ -61,8 +62,10 @@ def status(
     holdfast status --json | jq -r '.[] | [.target, .state, .late_by] | @tsv'
     """
     runtime, watched = reading_runtime(context), _watched(context)
-    with runtime.open_warehouse() as warehouse, warehouse.transaction() as connection:
-        frame = query(connection, "status", watched=watched.names() if watched else None)
+    with runtime.open_warehouse() as warehouse:
+        with warehouse.transaction() as connection:
+            frame = query(connection, "status", watched=watched.names() if watched else None)
+        held = _held_back(warehouse, watched) if watched else []
     targets = records_of(frame)
     if watched:
         targets = _with_those_of_the_list(targets, list(frame.columns), watched)
@@ -77,7 +80,9 @@ def status(
         _print_status(targets)
     elif not failing:
         tell("No target is watched. Add one: holdfast targets add --help")
-    if failing and targets:
+    for advice in held:
+        complain(advice)
+    if failing and (targets or held):
         raise typer.Exit(FAILED)
     if failing and watched is None:
         raise typer.Exit(MISCONFIGURED)
@@ -90,6 +95,13 @@ def _watched(context: typer.Context) -> WatchList | None:
     except ConfigurationError as error:
         complain(str(error))
         return None
+
+
+def _held_back(warehouse: Warehouse, watched: WatchList) -> list[str]:
+    """What the next ticks will not retire without a person's word, with what to do."""
+    with warehouse.connect() as connection:
+        absent = find_absent(connection, watched.name, watched.names())
+    return [f"{watched.path}: {one.advice}" for one in absent if one.is_doubtful]
 
 
 def _with_those_of_the_list(

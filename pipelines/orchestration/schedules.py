@@ -65,13 +65,7 @@ def _retire_absent(
     with warehouse.connect() as connection:
         for absent in find_absent(connection, watched.name, watched.names()):
             if absent.is_doubtful:
-                context.log.error(
-                    "%s (%s), and are held, as the file may be the wrong one. If it is right:"
-                    " holdfast targets retire --absent. If another list loads into this warehouse,"
-                    " give each a name in its targets.yaml, as in list: traders",
-                    absent,
-                    watched.path,
-                )
+                context.log.error("%s: %s", watched.path, absent.advice)
                 continue
             for name in retire(connection, absent.names):
                 context.log.info("retired, as %s does not name it: %s", watched.path.name, name)

@@ -131,6 +131,15 @@ class Absent:
             f"{len(self.names)} of {self.current} {self.provider} targets are no longer on the list"
         )
 
+    @property
+    def advice(self) -> str:
+        """What to do about doubtful ones, for a person."""
+        return (
+            f"{self}, and are held, as the file may be the wrong one. If it is right: holdfast"
+            " targets retire --absent. If another list loads into this warehouse, give each a name"
+            " in its targets.yaml, as in list: traders"
+        )
+
 
 def find_absent(
     connection: sa.Connection, list_name: str, watched: Collection[str]

@@ -82,3 +82,16 @@ def test_a_label_that_was_given_anew_means_the_target_that_has_it_now(
     assert [change["change"] for change in told] == ["exited"]
     none = holdfast("changes", first, **environment)
     assert (none.stdout, "No such change yet" in none.stderr) == ("", True)
+
+
+def test_a_list_that_lost_most_of_a_providers_targets_is_an_alarm(
+    holdfast, environment, pipeline, world: World
+):
+    holdfast("snapshot", **environment)
+    path = Path(environment["HOLDFAST_TARGETS"])
+    path.write_text(path.read_text().partition("catenis:")[0])
+    done = holdfast("status", "--failing", **environment)
+    assert done.returncode == 1
+    assert "catenis targets are no longer on the list, and are held" in done.stderr
+    holdfast("targets", "retire", "--absent", **environment)
+    assert holdfast("status", "--failing", **environment).returncode == 0
