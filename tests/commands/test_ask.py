@@ -57,7 +57,7 @@ def test_a_target_that_is_watched_again_and_fails_is_told_with_its_past(
     text = path.read_text()
     asset = world.targets("catenis")[0]
     path.write_text(text.partition("catenis:")[0])
-    assert asset in holdfast("snapshot", "The vault", **environment).stderr
+    assert asset in holdfast("targets", "retire", "--absent", **environment).stderr
     assert asset not in holdfast("status", "--json", **environment).stdout
     path.write_text(text)
     holdfast("snapshot", asset, **(environment | {"CATENIS_API_SECRET": "wrong"}))
