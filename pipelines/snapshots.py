@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from pipelines.errors import Contradicted, HoldfastError, RunEnded, Unexpected
 from pipelines.extract.http import Client
-from pipelines.providers.provider import Aggregate, Dataset, Target
+from pipelines.providers.provider import Provider, Target
 from pipelines.walks import OnProgress, Progress, Proven, PublishedCollect, Walks
 from pipelines.warehouse.listing import PublishedListing
 from pipelines.warehouse.load import Accepted, Guard, publish, same_as_current
@@ -84,8 +84,8 @@ def take_snapshot(
                 return Taken(target, published, repeated=True)
             may_rest = partial < client.provider.partial_in_a_row(client.settings)
             guard = Guard(client.settings.max_drop_share, target.allow_empty, accept_empty)
-            dataset = client.provider.dataset
-            with closing(_Desk(connection, dataset, target_id, last, may_rest=may_rest)) as desk:
+            provider = client.provider
+            with closing(_Desk(connection, provider, target_id, last, may_rest=may_rest)) as desk:
                 walks = Walks(desk, client, target, on_progress)
                 try:
                     snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
@@ -204,12 +204,13 @@ class _Desk:
     def __init__(
         self,
         connection: sa.Connection,
-        dataset: Dataset,
+        provider: Provider,
         target_id: int,
         last: PublishedSnapshot | None,
         *,
         may_rest: bool,
     ) -> None:
+        dataset = provider.dataset
         self._last = last
         self._area = StagingArea(connection, dataset)
         self.stagings = self._area.collects
@@ -218,7 +219,7 @@ class _Desk:
             self.listing = PublishedListing(
                 connection, dataset, target_id, last.rows, self._area.settle
             )
-        self.published = _as_collect(last) if last else None
+        self.published = _as_collect(last, provider) if last else None
         self._connection = connection
         self._dataset = dataset
         self._target_id = target_id
@@ -255,9 +256,7 @@ class _Desk:
         return DatabaseClock.read(self._connection, before)
 
 
-def _as_collect(last: PublishedSnapshot) -> PublishedCollect:
-    migrated = last.migrated_amount
-    aggregate = None
-    if migrated is not None and last.migrated_unconfirmed is not None:
-        aggregate = Aggregate(migrated, last.migrated_unconfirmed)
-    return PublishedCollect(last.rows, last.page_size, aggregate)
+def _as_collect(last: PublishedSnapshot, provider: Provider) -> PublishedCollect:
+    extra = tuple(getattr(last, name) for name in provider.extra_columns)
+    told = any(value is not None for value in extra)
+    return PublishedCollect(last.rows, last.page_size, extra if told else None)

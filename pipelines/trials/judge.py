@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from pipelines.providers.provider import Row
+from pipelines.providers.pages import Row
 from pipelines.sandbox.world import World
 
 Amounts = tuple[Decimal | None, Decimal | None]

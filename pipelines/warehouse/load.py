@@ -7,6 +7,7 @@ statement each for what goes to history, leaves, changes and enters.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.errors import Contradicted, HeldBack, Superseded, TargetBusy
+from pipelines.providers.pages import Value
 from pipelines.providers.provider import Dataset
 from pipelines.warehouse.delta import Removed, count_kinds, make_delta, whole_difference
 from pipelines.warehouse.places import Places, number_anew, places_of
@@ -37,7 +39,8 @@ LOCK_PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Accepted:
-    """What is known of a proven walk beside its rows; the fields are columns of `snapshot`."""
+    """What is known of a proven walk beside its rows; the fields are columns of `snapshot`, and
+    `extra` has those that are its provider's own."""
 
     started_at: datetime
     snapshot_at: datetime
@@ -45,8 +48,7 @@ class Accepted:
     finished_at: datetime
     proof: str
     rows: int
-    migrated_amount: Decimal | None
-    migrated_unconfirmed: Decimal | None
+    extra: Mapping[str, Value]
     cut_attributes: int
     walks: int
     pages: int
@@ -138,13 +140,19 @@ def publish(
                 scheduled_at=run.scheduled_at,
                 next_due_at=run.next_due(accepted.snapshot_at),
                 amount_sum=_amount_sum(connection, dataset, staging),
-                **asdict(accepted),
+                **_columns(accepted),
                 **counts,
                 **asdict(order),
             )
             .returning(snapshot)
         )
         return PublishedSnapshot(**inserted.mappings().one()), False
+
+
+def _columns(accepted: Accepted) -> dict[str, Any]:
+    fields = asdict(accepted)
+    own: dict[str, Any] = fields.pop("extra")
+    return fields | own
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pytest
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Row, Target
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Target
 from pipelines.sandbox.server import ISSUER_SECRET, Sandbox
 from pipelines.sandbox.world import EMPTY, ISSUER, World
 from tests.conftest import forget_environment

@@ -19,6 +19,7 @@ from pipelines.providers import PROVIDERS
 from pipelines.providers.altura import AlturaItem
 from pipelines.providers.catenis import CatenisAsset
 from pipelines.providers.hiro import HiroPrincipal
+from pipelines.providers.pages import Answer
 from pipelines.providers.provider import Provider, Target
 
 LONG = settings.get_current_profile_name() == "long"
@@ -102,7 +103,8 @@ class Subject:
         return self.provider.name
 
     def read(self, body: bytes) -> Any:
-        return self.provider.read_page(self.target, self.start, self.limit, body)
+        answer = Answer(200, {}, body)
+        return self.provider.addressing.read_page(self.target, self.start, self.limit, answer)
 
 
 def _altura(document: Any) -> Meaning:

@@ -15,7 +15,8 @@ from pipelines.providers.altura import (
     page_request,
     read_page,
 )
-from pipelines.providers.provider import Outgoing, Page, Row
+from pipelines.providers.pages import Answer, Page, Row
+from pipelines.providers.provider import Outgoing
 
 ITEM = AlturaItem(address="0xf1151F738581f4f576ca28eef4844e7d91faad1b", token_id=7)
 
@@ -64,8 +65,8 @@ def holder(balance: str = "1", address: str = "0xaa", name: str = '"n"') -> str:
     return f'{{"address": "{address}", "balance": {balance}, "name": {name}}}'
 
 
-def read(body: bytes, start: int = 0, limit: int = 100) -> Page:
-    return read_page(ITEM, start, limit, body)
+def read(body: bytes, start: int = 0, limit: int = 100) -> Page[int]:
+    return read_page(ITEM, start, limit, Answer(200, {}, body))
 
 
 def only_row(body: bytes) -> Row:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
-from pipelines.providers.provider import Page
+from pipelines.providers.pages import Page
 from tests.providers import fuzzing
 from tests.providers.fuzzing import (
     ANY_JSON,

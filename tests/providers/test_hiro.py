@@ -27,9 +27,10 @@ from pipelines.providers.hiro import (
     auth_headers,
     explain,
     page_request,
-    read_page,
 )
-from pipelines.providers.provider import Outgoing, Page
+from pipelines.providers.hiro import read_page as read_answer
+from pipelines.providers.pages import Answer, Page
+from pipelines.providers.provider import Outgoing
 
 Read = Callable[[str], tuple[int, dict[str, str], bytes]]
 
@@ -49,7 +50,7 @@ REFUSED = [
 ]
 
 
-def column(page: Page, name: str) -> list[Any]:
+def column(page: Page[int], name: str) -> list[Any]:
     index = HIRO.dataset.column_names.index(name)
     return [row[index] for row in page.rows]
 
@@ -91,8 +92,12 @@ def answer(*holdings: dict[str, Any], limit: int = 2, offset: int = 0, total: in
     ).encode()
 
 
+def read_page(target: HiroPrincipal, start: int, limit: int, body: bytes) -> Page[int]:
+    return read_answer(target, start, limit, Answer(200, {}, body))
+
+
 @pytest.fixture(scope="module")
-def walk(recorded: Read) -> list[Page]:
+def walk(recorded: Read) -> list[Page[int]]:
     """The recorded walk of 1,237 rows, read."""
     return [
         read_page(
@@ -105,23 +110,23 @@ def walk(recorded: Read) -> list[Page]:
 # --- what the real server answered ----------------------------------------------------------------
 
 
-def test_every_row_of_the_recorded_walk_is_read(walk: list[Page]) -> None:
+def test_every_row_of_the_recorded_walk_is_read(walk: list[Page[int]]) -> None:
     assert [len(page.rows) for page in walk] == [200] * 6 + [37]
 
 
-def test_every_page_tells_the_whole_total(walk: list[Page]) -> None:
+def test_every_page_tells_the_whole_total(walk: list[Page[int]]) -> None:
     assert {page.total for page in walk} == {1237}
 
 
-def test_a_page_knows_its_position(walk: list[Page]) -> None:
+def test_a_page_knows_its_position(walk: list[Page[int]]) -> None:
     assert [page.start for page in walk] == list(WALK_STARTS)
 
 
-def test_only_the_last_page_is_the_last(walk: list[Page]) -> None:
+def test_only_the_last_page_is_the_last(walk: list[Page[int]]) -> None:
     assert [page.last for page in walk] == [False] * 6 + [True]
 
 
-def test_no_key_of_the_recorded_walk_stands_twice(walk: list[Page]) -> None:
+def test_no_key_of_the_recorded_walk_stands_twice(walk: list[Page[int]]) -> None:
     keys = {
         key
         for page in walk
@@ -130,18 +135,18 @@ def test_no_key_of_the_recorded_walk_stands_twice(walk: list[Page]) -> None:
     assert len(keys) == 1237
 
 
-def test_the_recorded_walk_is_newest_first(walk: list[Page]) -> None:
+def test_the_recorded_walk_is_newest_first(walk: list[Page[int]]) -> None:
     heights = [height for page in walk for height in column(page, "block_height")]
     assert heights == sorted(heights, reverse=True)
 
 
-def test_every_type_and_token_id_is_what_the_server_printed(walk: list[Page]) -> None:
+def test_every_type_and_token_id_is_what_the_server_printed(walk: list[Page[int]]) -> None:
     for page in walk:
         decoded = zip(column(page, "value_type"), column(page, "token_id"), strict=True)
         assert list(decoded) == [printed_as(text) for text in column(page, "value_repr")]
 
 
-def test_every_clarity_type_occurs_in_the_recorded_walk(walk: list[Page]) -> None:
+def test_every_clarity_type_occurs_in_the_recorded_walk(walk: list[Page[int]]) -> None:
     assert {kind for page in walk for kind in column(page, "value_type")} == {
         *("int", "uint", "buffer", "bool", "principal", "contract_principal", "ok", "err"),
         *("none", "some", "list", "tuple", "string_ascii", "string_utf8"),
