@@ -20,6 +20,7 @@ from pipelines.providers.provider import Provider, Target
 from pipelines.walks import OnProgress, Progress, Proven, PublishedCollect, Walks
 from pipelines.warehouse.listing import PublishedListing
 from pipelines.warehouse.load import Accepted, Guard, publish, same_as_current
+from pipelines.warehouse.moments import Moment
 from pipelines.warehouse.postgres import DatabaseClock, Warehouse
 from pipelines.warehouse.registry import (
     PublishedSnapshot,
@@ -66,9 +67,12 @@ def take_snapshot(
     *,
     accept_empty: bool = False,
     on_progress: OnProgress = lambda _: None,
+    moment: Moment | None = None,
 ) -> Taken:
     """Take, prove and publish one snapshot of `target`, unless `run` has published it already.
 
+    `moment` is the snapshot's in place of the walk's own: warehouse/moments.py says who may give
+    one.
     Raises HoldfastError, located at the target, after keeping it in `walk_failure`; but RunEnded is
     about the run, whose target is another run's by now.
     """
@@ -88,11 +92,11 @@ def take_snapshot(
             with closing(_Desk(connection, provider, target_id, last, may_rest=may_rest)) as desk:
                 walks = Walks(desk, client, target, on_progress)
                 try:
-                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
+                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard, moment)
                 except Contradicted as contradicted:
                     logger.warning("%s: %s; reading every page", target.name, contradicted)
                     desk.listing = None
-                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
+                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard, moment)
     except Exception as error:  # noqa: BLE001 - a mistake of ours, too, ends one target only
         failure = _as_failure(target, error)
         if target_id is not None and not isinstance(failure, RunEnded):
@@ -108,11 +112,11 @@ def take_snapshot(
 
 
 def _prove_and_publish(
-    walks: Walks, desk: "_Desk", run: Run, guard: Guard
+    walks: Walks, desk: "_Desk", run: Run, guard: Guard, moment: Moment | None
 ) -> tuple[PublishedSnapshot, bool]:
     """The snapshot, and whether an attempt of the same run had published it already."""
     proven = walks.until_proven()
-    return desk.publish(run, proven, walks.accepted(proven), guard)
+    return desk.publish(run, proven, walks.accepted(proven), guard, moment)
 
 
 def take_snapshots(
@@ -229,7 +233,12 @@ class _Desk:
         self._area.close()
 
     def publish(
-        self, run: Run, proven: Proven, accepted: Accepted, guard: Guard
+        self,
+        run: Run,
+        proven: Proven,
+        accepted: Accepted,
+        guard: Guard,
+        moment: Moment | None,
     ) -> tuple[PublishedSnapshot, bool]:
         return publish(
             self._connection,
@@ -242,6 +251,7 @@ class _Desk:
             known=self._last,
             rests_on_known=proven.rests_on_published,
             removed=proven.difference.removed if proven.difference else None,
+            moment=moment,
         )
 
     def same(self) -> bool:
