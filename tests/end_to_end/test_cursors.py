@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from pipelines.errors import HeldBack, MalformedAnswer, TornWalk
 from pipelines.extract.http import Client
 from pipelines.providers.pages import PageRequest
+from pipelines.providers.provider import Provider
 from pipelines.snapshots import take_snapshot
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
@@ -45,9 +47,9 @@ def take(vault: VaultServer, warehouse: Warehouse) -> Take:
     """take(page_size=4, …) → the snapshot that was published."""
     numbers = itertools.count(1)
 
-    def take(**settings: Any) -> PublishedSnapshot:
+    def take(provider: Provider = MADE_UP, **settings: Any) -> PublishedSnapshot:
         known = {"base_url": vault.url, "requests_per_minute": 60_000_000, "page_size": 4}
-        with Client(MADE_UP, VaultSettings(_env_file=None, **(known | settings))) as client:
+        with Client(provider, VaultSettings(_env_file=None, **(known | settings))) as client:
             run = Run(f"test {next(numbers)}")
             return take_snapshot(TARGET, client, warehouse, run).snapshot
 
@@ -213,6 +215,26 @@ def test_pages_that_are_always_short_are_never_taken_for_the_set(vault: VaultSer
     vault.cap = 3
     with pytest.raises(TornWalk, match="3 rows at the beginning before the end, where 4 fit"):
         take(max_walks=2)
+
+
+CAPPING = replace(MADE_UP, addressing=replace(MADE_UP.addressing, caps_pages_silently=True))
+
+
+def test_a_silent_cap_on_the_page_size_is_found_out_where_one_is_known(
+    vault: VaultServer, warehouse: Warehouse, take: Take
+):
+    vault.set(deeds(12))
+    vault.cap = 3
+    snapshot = take(CAPPING)
+    assert (snapshot.page_size, snapshot.walks, held(warehouse)) == (2, 2, deeds(12))
+
+
+def test_two_walks_of_the_same_page_size_prove_nothing(vault: VaultServer, take: Take):
+    """Nothing would tell the second one's requests from the first one's."""
+    vault.set(deeds(5))
+    vault.cap = 1
+    with pytest.raises(TornWalk, match="two collects by cursors had pages of 1 rows"):
+        take(CAPPING, max_walks=2)
 
 
 def test_what_comes_from_a_cache_is_no_walk(vault: VaultServer, take: Take):
