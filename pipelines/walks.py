@@ -16,12 +16,19 @@ from typing import Any, Protocol
 from pipelines.errors import MalformedAnswer, TornWalk
 from pipelines.extract import proof
 from pipelines.extract.by_cursor import by_cursor
-from pipelines.extract.fetch import CursorFetcher, Fetched, PageCapped, PositionFetcher, fetcher_of
+from pipelines.extract.fetch import (
+    CursorFetcher,
+    Fetched,
+    PageCapped,
+    PositionFetcher,
+    fetcher_of,
+    located,
+)
 from pipelines.extract.http import Client
 from pipelines.extract.proof import Claim, Collect
 from pipelines.extract.to_last import Difference, GivenUp, Listing, ToLast
 from pipelines.extract.walk import backward, chained, forward
-from pipelines.providers.pages import Extra, Page, Row
+from pipelines.providers.pages import Extra, Row
 from pipelines.providers.provider import Proof, Target
 from pipelines.warehouse.load import Accepted
 from pipelines.warehouse.postgres import DatabaseClock
@@ -230,7 +237,8 @@ class Walks:
         if self._rows_read > most:
             raise MalformedAnswer(
                 f"no end was told in {most} rows;"
-                f" {self._client.provider.name.upper()}_MAX_ROWS sets the bound"
+                f" {self._client.provider.name.upper()}_MAX_ROWS sets the bound",
+                where=located(self._target, fetched.page.start),
             )
 
     def _may_walk(self) -> bool:
@@ -342,7 +350,7 @@ class Walks:
             began=first.asked_at,
             ended=time.monotonic(),
             first_answered_at=first.answered_at,
-            first_size=_size_shown(first.page),
+            first_size=first.page.size,
             top_asked_at=top.asked_at,
             top_answered_at=top.answered_at,
             top_total=top.page.total,
@@ -379,12 +387,3 @@ class Walks:
 
 def _is_enough(collect: Collect, last: PublishedCollect) -> bool:
     return proof.one_page_is_enough(collect.rows, last.rows, last.page_size)
-
-
-def _size_shown(page: Page[Any]) -> int | None:
-    """The size of the set as one page shows it, by its total or by being the last one."""
-    if page.total is not None or not page.last:
-        return page.total
-    if page.is_first:
-        return len(page.rows)
-    return page.start + len(page.rows) if isinstance(page.start, int) and page.rows else None

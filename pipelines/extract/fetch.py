@@ -67,7 +67,7 @@ class Fetcher(Generic[Start]):
             answer = self._client.get(addressing.page_request(target, start, limit), count_try)
             page = addressing.read_page(target, start, limit, answer)
         except HoldfastError as error:
-            raise error.located(f"{target.name}, rows from {described(start)}") from None
+            raise error.located(located(target, start)) from None
         cached = answer.headers.get("age", "0").strip() not in ("", "0") or any(
             "hit" in answer.headers.get(name, "").lower() for name in _CACHE_HEADERS
         )
@@ -92,6 +92,11 @@ def fetcher_of(client: Client, target: Target) -> PositionFetcher | CursorFetche
     if isinstance(addressing, Positions):
         return PositionFetcher(client, target, addressing)
     return CursorFetcher(client, target, addressing)
+
+
+def located(target: Target, start: int | str) -> str:
+    """Where an error is: the target and the page."""
+    return f"{target.name}, rows from {described(start)}"
 
 
 def refuse_cached(fetched: Fetched[Start]) -> None:

@@ -84,6 +84,15 @@ class Page(Generic[Start]):
         return self.next is None
 
     @property
+    def size(self) -> int | None:
+        """The size of the set as this page shows it, by its total or by being the last one."""
+        if self.total is not None or not self.last:
+            return self.total
+        if self.is_first:
+            return len(self.rows)
+        return self.start + len(self.rows) if isinstance(self.start, int) and self.rows else None
+
+    @property
     def where(self) -> str:
         return described(self.start)
 

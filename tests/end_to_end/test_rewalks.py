@@ -117,7 +117,9 @@ def test_the_end_of_a_set_has_to_come_within_the_bound_of_rows_read(
     if rows <= most:
         assert pipeline.take(key, page_size=10, max_rows=most).rows == rows
         return
-    told = f"no end was told in {most} rows; {provider.upper()}_MAX_ROWS sets the bound"
+    told = (
+        rf"{key}, rows from \d+: no end was told in {most} rows; {provider.upper()}_MAX_ROWS sets"
+    )
     with pytest.raises(MalformedAnswer, match=told):
         pipeline.take(key, page_size=10, max_rows=most)
 
