@@ -202,7 +202,7 @@ def test_a_set_that_became_one_page_or_none_is_read_whole(pipeline, world, holde
     take(pipeline, holder)
     world.set_rows(holder, world.state(holder).listing[:PAGE])
     second = take(pipeline, holder, max_drop_share=1)
-    assert (second.proof, second.requests, second.rows) == ("single_page", 1, PAGE)
+    assert (second.proof, second.requests, second.rows) == ("chained", 3, PAGE)
     world.set_rows(holder, ())
     third = take(pipeline, holder, max_drop_share=1, accept_empty=True)
     assert (third.rows, third.exited) == (0, PAGE)

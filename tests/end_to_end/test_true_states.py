@@ -88,4 +88,4 @@ def test_the_comparison_finds_a_snapshot_that_was_never_true(pipeline, world: Wo
     key = world.add_altura_item(12)
     pipeline.take(key)
     pipeline.sql("update altura_item_holders_current set balance = balance + 1 where true")
-    assert snapshots_that_were_never_true(pipeline, world) == [(key, 1, "single_page")]
+    assert snapshots_that_were_never_true(pipeline, world) == [(key, 1, "double_collect")]
