@@ -20,6 +20,7 @@ happened, to which provider, target and page, and what to do.
     ├── Contradicted           (t)  what changed does not fit what is published
     ├── HeldBack                    proven, but so different that a later walk has to agree
     ├── Superseded             (t)  a walk that overlapped this one was published first
+    ├── MomentRefused               a moment was given that can't be a snapshot's
     ├── TargetBusy             (t)  another process publishes the same target
     ├── Cancelled              (t)  the run was ended from outside
     ├── RunEnded                    the run was taken for dead and ended, and must not publish
@@ -139,6 +140,10 @@ class Superseded(HoldfastError):
     """A walk that began after this one, or overlapped it, was published first."""
 
     transient = True
+
+
+class MomentRefused(HoldfastError):
+    """A moment was given that nobody may tell here, or that the history has no room for."""
 
 
 class TargetBusy(HoldfastError):

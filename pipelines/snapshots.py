@@ -16,10 +16,11 @@ import sqlalchemy as sa
 
 from pipelines.errors import Contradicted, HoldfastError, RunEnded, Unexpected
 from pipelines.extract.http import Client
-from pipelines.providers.provider import Aggregate, Dataset, Target
+from pipelines.providers.provider import Provider, Target
 from pipelines.walks import OnProgress, Progress, Proven, PublishedCollect, Walks
 from pipelines.warehouse.listing import PublishedListing
 from pipelines.warehouse.load import Accepted, Guard, publish, same_as_current
+from pipelines.warehouse.moments import Moment
 from pipelines.warehouse.postgres import DatabaseClock, Warehouse
 from pipelines.warehouse.registry import (
     PublishedSnapshot,
@@ -67,10 +68,14 @@ def take_snapshot(
     accept_empty: bool = False,
     on_progress: OnProgress = lambda _: None,
     block_bytes: int = BLOCK_BYTES,
+    moment: Moment | None = None,
 ) -> Taken:
     """Take, prove and publish one snapshot of `target`, unless `run` has published it already.
 
     Rows are copied in blocks of `block_bytes`: small ones let a trial break off between two.
+    `moment` is the snapshot's in place of the walk's own: warehouse/moments.py says who may give
+    one.
+
     Raises HoldfastError, located at the target, after keeping it in `walk_failure`; but RunEnded is
     about the run, whose target is another run's by now.
     """
@@ -86,16 +91,18 @@ def take_snapshot(
                 return Taken(target, published, repeated=True)
             may_rest = partial < client.provider.partial_in_a_row(client.settings)
             guard = Guard(client.settings.max_drop_share, target.allow_empty, accept_empty)
-            dataset = client.provider.dataset
-            with closing(StagingArea(connection, dataset, block_bytes=block_bytes)) as area:
-                desk = _Desk(connection, area, dataset, target_id, last, may_rest=may_rest)
+            provider = client.provider
+            with closing(
+                StagingArea(connection, provider.dataset, block_bytes=block_bytes)
+            ) as area:
+                desk = _Desk(connection, area, provider, target_id, last, may_rest=may_rest)
                 walks = Walks(desk, client, target, on_progress)
                 try:
-                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
+                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard, moment)
                 except Contradicted as contradicted:
                     logger.warning("%s: %s; reading every page", target.name, contradicted)
                     desk.listing = None
-                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard)
+                    snapshot, repeated = _prove_and_publish(walks, desk, run, guard, moment)
     except Exception as error:  # noqa: BLE001 - a mistake of ours, too, ends one target only
         failure = _as_failure(target, error)
         if target_id is not None and not isinstance(failure, RunEnded):
@@ -111,11 +118,11 @@ def take_snapshot(
 
 
 def _prove_and_publish(
-    walks: Walks, desk: "_Desk", run: Run, guard: Guard
+    walks: Walks, desk: "_Desk", run: Run, guard: Guard, moment: Moment | None
 ) -> tuple[PublishedSnapshot, bool]:
     """The snapshot, and whether an attempt of the same run had published it already."""
     proven = walks.until_proven()
-    return desk.publish(run, proven, walks.accepted(proven), guard)
+    return desk.publish(run, proven, walks.accepted(proven), guard, moment)
 
 
 def take_snapshots(
@@ -208,25 +215,31 @@ class _Desk:
         self,
         connection: sa.Connection,
         area: StagingArea,
-        dataset: Dataset,
+        provider: Provider,
         target_id: int,
         last: PublishedSnapshot | None,
         *,
         may_rest: bool,
     ) -> None:
+        dataset = provider.dataset
         self._last = last
         self._area = area
         self.stagings = area.collects
         self.listing: PublishedListing | None = None
         if may_rest and last and last.top_place is not None:
             self.listing = PublishedListing(connection, dataset, target_id, last.rows, area.settle)
-        self.published = _as_collect(last) if last else None
+        self.published = _as_collect(last, provider) if last else None
         self._connection = connection
         self._dataset = dataset
         self._target_id = target_id
 
     def publish(
-        self, run: Run, proven: Proven, accepted: Accepted, guard: Guard
+        self,
+        run: Run,
+        proven: Proven,
+        accepted: Accepted,
+        guard: Guard,
+        moment: Moment | None,
     ) -> tuple[PublishedSnapshot, bool]:
         return publish(
             self._connection,
@@ -239,6 +252,7 @@ class _Desk:
             known=self._last,
             rests_on_known=proven.rests_on_published,
             removed=proven.difference.removed if proven.difference else None,
+            moment=moment,
         )
 
     def same(self) -> bool:
@@ -253,9 +267,7 @@ class _Desk:
         return DatabaseClock.read(self._connection, before)
 
 
-def _as_collect(last: PublishedSnapshot) -> PublishedCollect:
-    migrated = last.migrated_amount
-    aggregate = None
-    if migrated is not None and last.migrated_unconfirmed is not None:
-        aggregate = Aggregate(migrated, last.migrated_unconfirmed)
-    return PublishedCollect(last.rows, last.page_size, aggregate)
+def _as_collect(last: PublishedSnapshot, provider: Provider) -> PublishedCollect:
+    extra = tuple(getattr(last, name) for name in provider.extra_columns)
+    told = any(value is not None for value in extra)
+    return PublishedCollect(last.rows, last.page_size, extra if told else None)

@@ -11,15 +11,25 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
-from pipelines.errors import TornWalk
+from pipelines.errors import MalformedAnswer, TornWalk
 from pipelines.extract import proof
+from pipelines.extract.by_cursor import by_cursor
+from pipelines.extract.fetch import (
+    CursorFetcher,
+    Fetched,
+    PageCapped,
+    PositionFetcher,
+    fetcher_of,
+    located,
+)
 from pipelines.extract.http import Client
 from pipelines.extract.proof import Claim, Collect
 from pipelines.extract.to_last import Difference, GivenUp, Listing, ToLast
-from pipelines.extract.walk import Fetched, Fetcher, PageCapped, backward, chained, forward
-from pipelines.providers.provider import Aggregate, Page, Proof, Row, Target
+from pipelines.extract.walk import backward, chained, forward
+from pipelines.providers.pages import Extra, Row
+from pipelines.providers.provider import Proof, Target
 from pipelines.warehouse.load import Accepted
 from pipelines.warehouse.postgres import DatabaseClock
 
@@ -69,7 +79,7 @@ class PublishedCollect:
 
     rows: int
     page_size: int
-    aggregate: Aggregate | None
+    extra: Extra | None
 
 
 class Desk(Protocol):
@@ -123,14 +133,15 @@ class Walks:
         self._client = client
         self._target = target
         self._on_progress = on_progress
-        self._fetch = Fetcher(client, target)
+        self._fetch = fetcher_of(client, target)
         self._clock = desk.clock()
         self._chain = Proof.CHAINED in client.provider.proofs
         self._largest_page = min(client.settings.page_size, client.provider.max_page_size)
         self._page_size = self._first_page_size()
         self._began: float | None = None
-        self._page_zero: Fetched | None = None
+        self._page_zero: Fetched[int] | None = None
         self._longest = 1
+        self._rows_read = 0
         self.walks = self.pages = 0
 
     @property
@@ -174,11 +185,11 @@ class Walks:
 
     def _since_last(self) -> Proven | None:
         """What changed since the last published snapshot, where that is cheaper than a walk."""
-        listing, last = self._desk.listing, self._desk.published
-        if listing is None or last is None:
+        listing, fetch = self._desk.listing, self._fetch
+        if listing is None or isinstance(fetch, CursorFetcher):
             return None
         limit, window = self._page_size, self._client.settings.concurrency
-        attempt = ToLast(self._fetch, limit, self._client.ahead, window, listing, self._note)
+        attempt = ToLast(fetch, limit, self._client.ahead, window, listing, self._note)
         try:
             difference = attempt.run(self._desk.stagings[0])
             self._desk.stagings[0].finish(difference.entered)
@@ -200,22 +211,35 @@ class Walks:
             top_asked_at=difference.top.asked_at,
             top_answered_at=difference.top.answered_at,
             top_total=difference.rows,
-            first_tip=difference.first.tip,
-            last_tip=difference.last.tip,
-            aggregate=None,
+            first_tip=difference.first.page.tag,
+            last_tip=difference.last.page.tag,
+            extra=difference.top.page.extra,
         )
         claim = proof.claim_chained_to_last(collect)
         began = collect.began
         return Proven(claim, collect, 0, began, rests_on_published=True, difference=difference)
 
-    def _note(self, fetched: Fetched) -> None:
+    def _note(self, fetched: Fetched[int]) -> None:
         """Count a page that was read to find a difference."""
-        if self._began is None:
-            self._began = fetched.asked_at
-        self.pages += 1
+        self._count(fetched)
         page = fetched.page
         read = min(self.pages * self._page_size, page.total or 0)
         self._on_progress(Progress(self._target, 1, self.pages, read, page.total))
+
+    def _count(self, fetched: Fetched[Any]) -> None:
+        """Count a page and its rows. Raises MalformedAnswer where a walk has read more of them than
+        a set may have: one without an end has to stop somewhere."""
+        if self._began is None:
+            self._began = fetched.asked_at
+        self.pages += 1
+        self._rows_read += len(fetched.page.rows)
+        most = self._client.settings.max_rows
+        if self._rows_read > most:
+            raise MalformedAnswer(
+                f"no end was told in {most} rows;"
+                f" {self._client.provider.name.upper()}_MAX_ROWS sets the bound",
+                where=located(self._target, fetched.page.start),
+            )
 
     def _may_walk(self) -> bool:
         """Whether fewer requests were made than `max_walks` whole walks take: most torn walks end
@@ -235,8 +259,7 @@ class Walks:
             finished_at=clock.latest(collect.ended),
             proof=proven.claim.proof,
             rows=collect.rows,
-            migrated_amount=collect.aggregate.total if collect.aggregate else None,
-            migrated_unconfirmed=collect.aggregate.unconfirmed if collect.aggregate else None,
+            extra=self._client.provider.extra_values(collect.extra),
             cut_attributes=self._desk.stagings[proven.place].cut_attributes,
             walks=self.walks,
             pages=self.pages,
@@ -265,25 +288,27 @@ class Walks:
     def _collect(self, place: int, previous: Collect | None) -> Collect:
         staging = self._desk.stagings[place]
         staging.clear()
-        ahead, window = self._client.ahead, self._client.settings.concurrency
-        pages: Generator[Fetched, None, None]
-        if self._chain:
-            first, self._page_zero = self._page_zero, None
-            pages = chained(self._fetch, self._page_size, ahead, AHEAD + window, first=first)
-        elif rows := self._rows_to_confirm(previous):
-            pages = backward(self._fetch, self._page_size, rows, ahead, window)
-        else:
-            pages = forward(
-                self._fetch,
-                self._page_size,
-                ahead,
-                window,
-                may_be_capped=self._client.provider.caps_pages_silently,
-            )
+        self._rows_read = 0
+        pages = self._whole(self._fetch, previous)
         with closing(pages):
             collect = self._stage(pages, staging)
         staging.finish(collect.rows)
         return collect
+
+    def _whole(
+        self, fetch: PositionFetcher | CursorFetcher, previous: Collect | None
+    ) -> Generator[Fetched[Any], None, None]:
+        """The pages of one walk over the whole set."""
+        ahead, window = self._client.ahead, self._client.settings.concurrency
+        limit, capped = self._page_size, self._client.provider.addressing.caps_pages_silently
+        if isinstance(fetch, CursorFetcher):
+            return by_cursor(fetch, limit, may_be_capped=capped)
+        if self._chain:
+            first, self._page_zero = self._page_zero, None
+            return chained(fetch, limit, ahead, AHEAD + window, first=first)
+        if rows := self._rows_to_confirm(previous):
+            return backward(fetch, limit, rows, ahead, window)
+        return forward(fetch, limit, ahead, window, may_be_capped=capped)
 
     def _rows_to_confirm(self, previous: Collect | None) -> int:
         """How many rows the collect has that this walk is compared with; 0 for a walk forward.
@@ -295,31 +320,29 @@ class Walks:
         if previous:
             return previous.rows
         last = self._desk.published
-        if not last or self.walks > 1 or self._client.provider.caps_pages_silently:
+        if not last or self.walks > 1 or self._client.provider.addressing.caps_pages_silently:
             return 0
         return last.rows if last.rows > self._page_size else 0
 
-    def _stage(self, pages: Iterator[Fetched], staging: Stage) -> Collect:
+    def _stage(self, pages: Iterator[Fetched[Any]], staging: Stage) -> Collect:
         """Write pages to staging as they come, noting what the proof needs of them."""
         first = top = None
         rows = count = 0
-        aggregate = None
+        extra = None
         for fetched in pages:
             first = first or fetched
-            if self._began is None:
-                self._began = fetched.asked_at
-            if fetched.page.start == 0:
+            self._count(fetched)
+            if fetched.page.is_first:
                 top = fetched
             staging.write(fetched.page.rows)
             rows += len(fetched.page.rows)
             count += 1
-            self.pages += 1
             whole = -(-(fetched.page.total or 0) // self._page_size)
             self._longest = max(self._longest, whole, count)
-            aggregate = fetched.page.aggregate or aggregate
+            extra = extra if fetched.page.extra is None else fetched.page.extra
             self._on_progress(Progress(self._target, self.walks, count, rows, fetched.page.total))
         if first is None or top is None:
-            raise TornWalk("the walk ended without a page at position 0")
+            raise TornWalk("the walk ended without its first page")
         return Collect(
             rows=rows,
             pages=count,
@@ -327,13 +350,14 @@ class Walks:
             began=first.asked_at,
             ended=time.monotonic(),
             first_answered_at=first.answered_at,
-            first_size=_size_shown(first.page),
+            first_size=first.page.size,
             top_asked_at=top.asked_at,
             top_answered_at=top.answered_at,
             top_total=top.page.total,
-            first_tip=first.tip,
-            last_tip=fetched.tip,
-            aggregate=aggregate,
+            first_tip=first.page.tag,
+            last_tip=fetched.page.tag,
+            extra=extra,
+            by_cursor=isinstance(self._fetch, CursorFetcher),
         )
 
     def _judge(self, collect: Collect, place: int, previous: Collect | None) -> Proven | None:
@@ -356,17 +380,10 @@ class Walks:
     def _is_published(self, collect: Collect, last: PublishedCollect, place: int) -> bool:
         return (
             collect.page_size != last.page_size
-            and collect.aggregate == last.aggregate
+            and collect.extra == last.extra
             and self._desk.same_as_published(place)
         )
 
 
 def _is_enough(collect: Collect, last: PublishedCollect) -> bool:
     return proof.one_page_is_enough(collect.rows, last.rows, last.page_size)
-
-
-def _size_shown(page: Page) -> int | None:
-    """The size of the set as one page shows it, by its total or by being the last one."""
-    if page.total is None and page.last and (page.rows or page.start == 0):
-        return page.start + len(page.rows)
-    return page.total

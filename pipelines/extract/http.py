@@ -38,9 +38,9 @@ from pipelines.extract.bounded import BoundedAdapter, Bounds, TooMuch, bounded
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
 from pipelines.extract.sending import Sender
+from pipelines.providers.pages import Answer, PageRequest
 from pipelines.providers.provider import (
     Outgoing,
-    PageRequest,
     Provider,
     ProviderSettings,
     printable,
@@ -71,12 +71,9 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A 200. `asked_at` and `answered_at` are monotonic seconds that enclose the try that gave
-    it."""
+class Received(Answer):
+    """`asked_at` and `answered_at` are monotonic seconds that enclose the try that gave it."""
 
-    headers: Mapping[str, str]
-    body: bytes
     asked_at: float
     answered_at: float
 
@@ -96,7 +93,7 @@ class _Auth(AuthBase):
         )
         headers = self._provider.auth_headers(self._settings, outgoing, datetime.now(UTC))
         for name, value in headers.items():
-            if not (value.isascii() and value.isprintable()):
+            if not _fits_a_header(value):
                 raise ConfigurationError(
                     f"what goes into the header {name} has a line break or another character that"
                     f" no header can hold: check the {self._provider.name.upper()}_… settings"
@@ -162,14 +159,13 @@ class Client:
         if self._cancelled.wait(seconds):
             raise Cancelled("the run was ended before the target was complete")
 
-    def get(self, request: PageRequest, on_try: Callable[[], None]) -> Answer:
+    def get(self, request: PageRequest, on_try: Callable[[], None]) -> Received:
         """Fetch one page, trying again as long as that can help; `on_try` counts what it costs.
 
         Raises a ProviderError: at once when another try would change nothing, the last one when
-        the tries are used up or the server wants us back later than `LONGEST_WAIT`. Positions from
-        `max_rows` on are not asked for.
+        the tries are used up or the server wants us back later than `LONGEST_WAIT`.
         """
-        self._refuse_endless(request)
+        _refuse_unsendable(request)
         attempt = 0
         while True:
             attempt += 1
@@ -201,14 +197,7 @@ class Client:
         longest = min(LONGEST_BACKOFF, self._first_backoff * 2.0 ** (attempt - 1))
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
 
-    def _refuse_endless(self, request: PageRequest) -> None:
-        if request.start >= self.settings.max_rows:
-            raise MalformedAnswer(
-                f"no end was told in {request.start} rows;"
-                f" {self.provider.name.upper()}_MAX_ROWS sets the bound"
-            )
-
-    def _try(self, request: PageRequest) -> Answer:
+    def _try(self, request: PageRequest) -> Received:
         settings = self.settings
         self._on_work(settings.total_timeout)
         asked_at = time.monotonic()
@@ -217,7 +206,7 @@ class Client:
         try:
             with (
                 bounded(Bounds(deadline, settings.read_timeout, most_bytes)),
-                self._sender.get(request.target) as response,
+                self._sender.get(request.target, request.headers) as response,
             ):
                 body = self._read(response) if response.status_code == 200 else _glance(response)
         except TooMuch:
@@ -228,13 +217,14 @@ class Client:
         headers = {name.lower(): value for name, value in response.headers.items()}
         if (closed := until_reset(headers, time.time())) is not None:
             self._budget.close_for(min(closed, LONGEST_WAIT))
-        if response.status_code != 200:
+        is_unchanged = response.status_code == 304 and request.is_conditional
+        if response.status_code != 200 and not is_unchanged:
             refusal = self._refusal(response, headers, body)
             refusal.retry_after = asked_to_wait(headers, time.time())
             raise refusal
         if any(secret in body for secret in self._sent(response)):
             raise MalformedAnswer("the answer repeats one of the credentials that were sent")
-        return Answer(headers, body, asked_at, answered_at)
+        return Received(response.status_code, headers, body, asked_at, answered_at)
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -253,6 +243,8 @@ class Client:
     def _refusal(
         self, response: requests.Response, headers: Mapping[str, str], body: bytes
     ) -> ProviderError:
+        if response.status_code == 304:
+            return RequestRefused("answered 304 to a request without a condition")
         if 300 <= response.status_code < 400:
             host = printable(_host(headers.get("location", ""))) or "the same host"
             return RequestRefused(
@@ -283,6 +275,19 @@ class Client:
         said = getattr(cause, "strerror", None) or str(cause) or cause.__class__.__name__
         detail = printable(" ".join(said.split()))  # may quote what the server sent
         return Unreachable(f"the connection to {host} failed: {detail}")
+
+
+def _refuse_unsendable(request: PageRequest) -> None:
+    for name, value in request.headers:
+        if not _fits_a_header(value):
+            raise MalformedAnswer(
+                f"what should go back in the header {name} is {value[:80]!a}, which no header can"
+                " hold"
+            )
+
+
+def _fits_a_header(value: str) -> bool:
+    return value.isascii() and value.isprintable()
 
 
 def _glance(response: requests.Response) -> bytes:

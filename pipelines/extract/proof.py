@@ -27,7 +27,19 @@ n rows (Afek et al., Atomic Snapshots of Shared Memory, JACM 1993), and the firs
 showed that the set had n rows. A row that both walks saw was there when that page was answered,
 unless it left and came back exactly; and n rows that are there are all of n. Without the size on
 that page it is no proof: both walks may miss the same row. It can't see a state that came back
-exactly, nor replicas and caches that answer with the past.
+exactly, nor replicas and caches that answer with the past. By positions the second walk goes from
+the end to the beginning and with another page size, so that what repeats its answers can't agree
+with itself.
+By cursors it can only go the same way again, and another page size is all that makes its
+requests others. That is weaker: a cache that looks at the cursor alone, or a server that keeps a
+list for each reader, answers both walks alike; and a set that flips between two states in step with
+the walks shows both of them the same mixture, which the other direction would have shown otherwise.
+The size stays what decides: rows that move ahead of both walks (as in a list by balance) are missed
+by both, and then the first page counts more. So each page has to tell a total: without one, by
+cursors, nothing shows the size of the set before its end.
+
+What each proof needs of a provider is `Proof.stands_on`: a provider that does not offer it can't
+list the proof.
 
 Rows = total alone is no proof: against a real server it let 191 of 2,907 torn walks through.
 Whatever is said here is put to trial by `python -m pipelines.trials`.
@@ -36,7 +48,8 @@ Whatever is said here is put to trial by `python -m pipelines.trials`.
 from dataclasses import dataclass
 
 from pipelines.errors import TornWalk
-from pipelines.providers.provider import Aggregate, Page, Proof
+from pipelines.providers.pages import Extra, Page, Start
+from pipelines.providers.provider import Proof
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class Collect:
 
     `began` and `ended` enclose the whole walk. `began` and `first_answered_at` enclose the page
     that was read first, which showed that the set had `first_size` rows (None: it did not tell);
-    `top_asked_at` and `top_answered_at` the page at position 0, which counted `top_total` rows.
+    `top_asked_at` and `top_answered_at` the first page of the set, which counted `top_total` rows.
     """
 
     rows: int
@@ -60,7 +73,8 @@ class Collect:
     top_total: int | None
     first_tip: str | None
     last_tip: str | None
-    aggregate: Aggregate | None
+    extra: Extra | None
+    by_cursor: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ class Claim:
     until: float
 
 
-def link(upper: Page, lower: Page) -> int | None:
+def link(upper: Page[int], lower: Page[int]) -> int | None:
     """None when `lower` continues `upper`; else the position to ask for `lower` at again.
 
     It continues it where it shows the last row of `upper`, with as many rows below, and at least
@@ -93,16 +107,16 @@ def link(upper: Page, lower: Page) -> int | None:
     return None
 
 
-def doubled_rows(upper: Page, lower: Page) -> int:
+def doubled_rows(upper: Page[int], lower: Page[int]) -> int:
     """How many rows of `lower` are above or at the place where `upper` ended, as their totals say;
     of two pages that are linked, the rows to leave out."""
     shared_at = upper.start + len(upper.rows) - 1
     return shared_at + (lower.total or 0) - (upper.total or 0) - lower.start + 1
 
 
-def short_page(page: Page) -> str:
+def short_page(page: Page[Start]) -> str:
     """What is wrong with a page that is not full, although more rows should follow."""
-    return f"{len(page.rows)} rows at {page.start} before the end, where {page.limit} fit a page"
+    return f"{len(page.rows)} rows at {page.where} before the end, where {page.limit} fit a page"
 
 
 LOST_ON_ONE_PAGE = 0.1
@@ -138,8 +152,13 @@ def claim_same_twice(first: Collect, second: Collect) -> Claim:
 
     Raises TornWalk where what they tell beside the rows differs.
     """
-    if first.aggregate != second.aggregate:
-        raise TornWalk("the amount without a holder changed between two collects")
+    if first.extra != second.extra:
+        raise TornWalk("what is told beside the rows changed between two collects")
+    if second.by_cursor and first.page_size == second.page_size:
+        raise TornWalk(
+            f"two collects by cursors had pages of {first.page_size} rows: another page size is all"
+            " that tells the second one's requests from the first one's"
+        )
     return claim_same_as_published(second)
 
 

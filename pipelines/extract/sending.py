@@ -6,7 +6,7 @@ rest of a session is not wanted: it follows redirects (and reads the whole body 
 a bound), keeps cookies and reads netrc.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -38,11 +38,12 @@ class Sender:
         self._auth = auth
         self._timeouts = timeouts
 
-    def get(self, target: str) -> requests.Response:
-        """The answer to a GET of base URL and `target` (path and query, encoded); its body is still
-        to be read. Raises requests.RequestException."""
+    def get(self, target: str, headers: Sequence[tuple[str, str]] = ()) -> requests.Response:
+        """The answer to a GET of base URL and `target` (path and query, encoded) with some more
+        headers; its body is still to be read. Raises requests.RequestException."""
         request = self._model.copy()
         request.url = self._prefix + target
+        request.headers.update(headers)
         request = self._auth(request)
         return self._adapter.send(request, timeout=self._timeouts, **self._environment)
 

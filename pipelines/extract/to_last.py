@@ -21,9 +21,10 @@ from typing import Protocol
 
 from pipelines.errors import TornWalk
 from pipelines.extract.ahead import ReadAhead
+from pipelines.extract.fetch import Fetch, Fetched
 from pipelines.extract.missing import END, Known, Missing, before_first
-from pipelines.extract.walk import Fetch, Fetched, chained
-from pipelines.providers.provider import Row
+from pipelines.extract.walk import chained
+from pipelines.providers.pages import Row
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Entered(Protocol):
 class GivenUp(Exception):
     """No difference came of it. `first` is the page at position 0 where nothing else was read."""
 
-    def __init__(self, why: str, first: Fetched | None = None) -> None:
+    def __init__(self, why: str, first: Fetched[int] | None = None) -> None:
         super().__init__(why)
         self.first = first
 
@@ -71,9 +72,9 @@ class Difference:
     entered: int
     removed: tuple[tuple[int, int], ...]
     rows: int
-    first: Fetched
-    top: Fetched
-    last: Fetched
+    first: Fetched[int]
+    top: Fetched[int]
+    last: Fetched[int]
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,12 @@ class ToLast:
 
     def __init__(
         self,
-        fetch: Fetch,
+        fetch: Fetch[int],
         limit: int,
         ahead: Executor,
         window: int,
         listing: Listing,
-        on_page: Callable[[Fetched], None],
+        on_page: Callable[[Fetched[int]], None],
     ) -> None:
         self._fetch = fetch
         self._limit = limit
@@ -106,7 +107,7 @@ class ToLast:
         self._listing = listing
         self._on_page = on_page
         self._missing = Missing()
-        self._first: Fetched | None = None
+        self._first: Fetched[int] | None = None
         self._spent = self._tops = 0
 
     def run(self, entered: Entered) -> Difference:
@@ -124,7 +125,7 @@ class ToLast:
             if left:
                 self._locate(seen, top.page.total or 0)
 
-    def _difference(self, top: Fetched, last: Fetched, entered: int) -> Difference:
+    def _difference(self, top: Fetched[int], last: Fetched[int], entered: int) -> Difference:
         rows = top.page.total or 0
         if entered + self._listing.rows - self._missing.count != rows:
             raise GivenUp("the rows do not sum up")
@@ -137,11 +138,11 @@ class ToLast:
             last=last,
         )
 
-    def _read_top(self, entered: Entered) -> tuple[Fetched, Fetched, _Seen, int]:
+    def _read_top(self, entered: Entered) -> tuple[Fetched[int], Fetched[int], _Seen, int]:
         """Linked pages from position 0 to the first that shows a published row: the first and the
         last of them, the lowest row shown, and how many are new."""
         entered.clear()
-        top: Fetched | None = None
+        top: Fetched[int] | None = None
         count = pages = 0
         above = before_first(self._listing.rows)
         limit = max(2, self._limit - self._tops)  # another URL each time: no cache knows it
@@ -161,7 +162,7 @@ class ToLast:
                 self._refuse_dear(pages + 1, fetched.page.total or 0)
         raise GivenUp("the walk ended without a last page")
 
-    def _begun(self, fetched: Fetched) -> Fetched:
+    def _begun(self, fetched: Fetched[int]) -> Fetched[int]:
         """The page at position 0. Raises GivenUp where reading on can't save anything."""
         if self._first is None:
             self._first = fetched
@@ -174,7 +175,7 @@ class ToLast:
         return fetched
 
     def _see(
-        self, fetched: Fetched, known: Sequence[Known | None], above: Known | None = None
+        self, fetched: Fetched[int], known: Sequence[Known | None], above: Known | None = None
     ) -> list[_Seen]:
         """What a page shows of the published rows, new ones standing above them; what stood between
         two that are neighbours now is missing, and between `above` and the first of them."""
@@ -220,7 +221,7 @@ class ToLast:
                     total = fetched.page.total or total
             rows.sort(key=lambda row: row.known.rank)
 
-    def _probe(self, starts: Sequence[int]) -> Iterator[tuple[Fetched, list[Known | None]]]:
+    def _probe(self, starts: Sequence[int]) -> Iterator[tuple[Fetched[int], list[Known | None]]]:
         ahead = ReadAhead(self._fetch, self._limit, self._ahead)
         try:
             pages = list(ahead.in_order(iter(starts), lambda _: len(starts)))
@@ -273,7 +274,7 @@ class ToLast:
             first = self._first if self._spent == 1 else None
             raise GivenUp(f"about as dear as all {whole} pages", first)
 
-    def _note(self, fetched: Fetched) -> None:
+    def _note(self, fetched: Fetched[int]) -> None:
         if fetched.from_cache:
             raise TornWalk(f"rows from {fetched.page.start} came from a cache on the way")
         self._spent += 1

@@ -1,4 +1,4 @@
-"""A target's pages, from the first to the end.
+"""A target's pages, from the first to the end, where they have positions (by_cursor.py: cursors).
 
 Three ways lead through the pages; the proof that is wanted decides which one is taken. `forward`
 and `backward` are the two collects of `double_collect` (and forward alone is a single page);
@@ -16,98 +16,26 @@ A short, empty or contradictory page before the end is never taken for the end: 
 """
 
 import logging
-import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, count
-from typing import Protocol
 
-from pipelines.errors import Cancelled, HoldfastError, ProviderError, TornWalk
+from pipelines.errors import Cancelled, ProviderError, TornWalk
 from pipelines.extract.ahead import ReadAhead
-from pipelines.extract.http import Client
-from pipelines.extract.proof import doubled_rows, link, short_page
-from pipelines.providers.provider import Page, Target
+from pipelines.extract.fetch import Fetch, Fetched, refuse_cached, refuse_short
+from pipelines.extract.proof import doubled_rows, link
+from pipelines.providers.pages import Page
 
 logger = logging.getLogger(__name__)
 
 MAX_SHIFTS = 4
 """How often one page is asked for again at a place that moved, before the walk counts as torn."""
 
-_CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status")
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """A page with when it was asked for and answered (monotonic seconds), the chain tip that came
-    with it, and whether a cache on the way answered instead of the provider."""
-
-    page: Page
-    asked_at: float
-    answered_at: float
-    tip: str | None
-    from_cache: bool
-
-
-class Fetch(Protocol):
-    """(start, limit) → the page. Raises a ProviderError or TornWalk, located.
-
-    `on_try` is called before each request that goes out; raising, it keeps that request in.
-    """
-
-    def __call__(self, start: int, limit: int, on_try: Callable[[], None] = ..., /) -> Fetched: ...
-
-
-class PageCapped(Exception):
-    """The provider gives at most `limit` rows a page, without saying so."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the provider gives {limit} rows a page at most")
-        self.limit = limit
-
-
-class Fetcher:
-    """Fetches and reads pages of one target, from any thread; counts the requests it took."""
-
-    def __init__(self, client: Client, target: Target) -> None:
-        self.requests = 0
-        self._client = client
-        self._target = target
-        self._lock = threading.Lock()
-
-    def __call__(
-        self, start: int, limit: int, on_try: Callable[[], None] = lambda: None
-    ) -> Fetched:
-        provider, target = self._client.provider, self._target
-
-        def count_try() -> None:
-            on_try()
-            self._count()
-
-        try:
-            answer = self._client.get(provider.page_request(target, start, limit), count_try)
-            page = provider.read_page(target, start, limit, answer.body)
-        except HoldfastError as error:
-            raise error.located(f"{target.name}, rows from {start}") from None
-        cached = answer.headers.get("age", "0").strip() not in ("", "0") or any(
-            "hit" in answer.headers.get(name, "").lower() for name in _CACHE_HEADERS
-        )
-        return Fetched(
-            page=page,
-            asked_at=answer.asked_at,
-            answered_at=answer.answered_at,
-            tip=answer.headers.get("etag"),
-            from_cache=cached,
-        )
-
-    def _count(self) -> None:
-        with self._lock:
-            self.requests += 1
-
 
 def forward(
-    fetch: Fetch, limit: int, ahead: Executor, window: int, *, may_be_capped: bool = False
-) -> Generator[Fetched, None, None]:
+    fetch: Fetch[int], limit: int, ahead: Executor, window: int, *, may_be_capped: bool = False
+) -> Generator[Fetched[int], None, None]:
     """Pages of `limit` rows from position 0 until the provider's own end.
 
     Raises TornWalk for a page that is short before the end, that repeats an earlier one (a walk
@@ -123,13 +51,10 @@ def forward(
         below = pages.in_order(count(limit, limit), _room(first.page, window))
         for fetched in chain((first,), below):
             page = fetched.page
-            _refuse_cached(fetched)
+            refuse_cached(fetched)
             if page.total != first.page.total:
                 raise TornWalk(f"the total went from {first.page.total} to {page.total}")
-            if not page.last and len(page.rows) < limit:
-                if may_be_capped and page.start == 0 and page.rows:
-                    raise PageCapped(len(page.rows))
-                raise TornWalk(short_page(page))
+            refuse_short(page, may_be_capped=may_be_capped)
             begin = hash(page.rows[:1])
             if begin in begins:
                 raise TornWalk(
@@ -144,7 +69,7 @@ def forward(
         pages.stop()
 
 
-def _room(first: Page, window: int) -> Callable[[int], int]:
+def _room(first: Page[int], window: int) -> Callable[[int], int]:
     """How many pages a forward walk may have asked for when `given` pages were given out.
 
     A total tells where the end is. Without one, each page asked for beyond the end is a request
@@ -157,7 +82,7 @@ def _room(first: Page, window: int) -> Callable[[int], int]:
     return lambda given: max(1, min(window, whole - given))
 
 
-def _refuse_rows_beyond(end: Page, pages: ReadAhead[Fetched]) -> None:
+def _refuse_rows_beyond(end: Page[int], pages: ReadAhead[Fetched[int]]) -> None:
     """Look at the pages that were under way when the last one told that it is the end.
 
     They were not needed: one that failed says nothing. One with rows, or that promises more, shows
@@ -179,8 +104,8 @@ def _refuse_rows_beyond(end: Page, pages: ReadAhead[Fetched]) -> None:
 
 
 def backward(
-    fetch: Fetch, limit: int, rows: int, ahead: Executor, window: int
-) -> Generator[Fetched, None, None]:
+    fetch: Fetch[int], limit: int, rows: int, ahead: Executor, window: int
+) -> Generator[Fetched[int], None, None]:
     """Pages of `limit` rows from the one that should be the last of a set of `rows` to the first.
 
     Raises TornWalk as soon as a page shows that the set can't have `rows` rows any more.
@@ -192,7 +117,7 @@ def backward(
         above = pages.in_order(iter(starts[1:]), lambda _: window)
         for fetched in chain((end,), above):
             page = fetched.page
-            _refuse_cached(fetched)
+            refuse_cached(fetched)
             expected = min(limit, rows - page.start)
             is_end = page.start + expected == rows
             if len(page.rows) != expected or page.last != is_end or page.total not in (None, rows):
@@ -206,8 +131,13 @@ def backward(
 
 
 def chained(
-    fetch: Fetch, limit: int, ahead: Executor, window: int, *, first: Fetched | None = None
-) -> Generator[Fetched, None, None]:
+    fetch: Fetch[int],
+    limit: int,
+    ahead: Executor,
+    window: int,
+    *,
+    first: Fetched[int] | None = None,
+) -> Generator[Fetched[int], None, None]:
     """Pages that overlap, each linked to the one before it; what is doubled is left out.
 
     Each page is asked for where it should begin with the last row of the one before. Rows that
@@ -216,9 +146,8 @@ def chained(
     page at position 0 where that was just read. Raises TornWalk when no link can be made.
     """
     upper = first or fetch(0, limit)
-    _refuse_cached(upper)
-    if not upper.page.last and len(upper.page.rows) < limit:
-        raise TornWalk(short_page(upper.page))
+    refuse_cached(upper)
+    refuse_short(upper.page)
     yield upper
     if upper.page.last:
         return
@@ -226,14 +155,16 @@ def chained(
     try:
         while not upper.page.last:
             lower = _linked(fetch, limit, upper, pages.next(upper.page))
-            _refuse_cached(lower)
+            refuse_cached(lower)
             yield _without_first_rows(lower, doubled_rows(upper.page, lower.page))
             upper = lower
     finally:
         pages.stop()
 
 
-def _linked(fetch: Fetch, limit: int, upper: Fetched, lower: Fetched) -> Fetched:
+def _linked(
+    fetch: Fetch[int], limit: int, upper: Fetched[int], lower: Fetched[int]
+) -> Fetched[int]:
     for _ in range(MAX_SHIFTS):
         start = link(upper.page, lower.page)
         if start is None:
@@ -252,14 +183,14 @@ class _Below:
     overlap; where a page had to be asked for again at another place, those to come move with it.
     """
 
-    def __init__(self, fetch: Fetch, limit: int, executor: Executor, window: int) -> None:
+    def __init__(self, fetch: Fetch[int], limit: int, executor: Executor, window: int) -> None:
         self._fetch = fetch
         self._limit = limit
         self._window = window
         self._pages = ReadAhead(fetch, limit, executor)
         self._given = 0
 
-    def next(self, upper: Page) -> Fetched:
+    def next(self, upper: Page[int]) -> Fetched[int]:
         """The page below `upper`, fetched ahead where it was."""
         step = self._limit - 1
         moved = upper.start - self._given * step
@@ -277,14 +208,6 @@ class _Below:
         self._pages.stop()
 
 
-def _without_first_rows(fetched: Fetched, count: int) -> Fetched:
+def _without_first_rows(fetched: Fetched[int], count: int) -> Fetched[int]:
     page = fetched.page
     return replace(fetched, page=replace(page, start=page.start + count, rows=page.rows[count:]))
-
-
-def _refuse_cached(fetched: Fetched) -> None:
-    if fetched.from_cache:
-        raise TornWalk(
-            f"rows from {fetched.page.start} came from a cache on the way (Age or a cache-hit"
-            " header), which can't show the present state"
-        )

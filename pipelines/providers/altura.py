@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers.decoding import OptionalText, decode, given
+from pipelines.providers.pages import Answer, Page, PageRequest, Positions, Row
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -23,12 +24,9 @@ from pipelines.providers.provider import (
     Column,
     Dataset,
     Outgoing,
-    Page,
-    PageRequest,
     Proof,
     Provider,
     ProviderSettings,
-    Row,
     Subject,
     Target,
     Words,
@@ -100,28 +98,27 @@ def page_request(target: AlturaItem, start: int, limit: int) -> PageRequest:
             ("page", str(start // limit + 1)),
             ("includeListed", "true" if target.include_listed else "false"),
         ),
-        start=start,
     )
 
 
-def read_page(target: AlturaItem, start: int, limit: int, body: bytes) -> Page:  # noqa: ARG001
+def read_page(target: AlturaItem, start: int, limit: int, answer: Answer) -> Page[int]:  # noqa: ARG001
     """The holders at positions `start` … with `count` as the size of the whole set.
 
     Raises MalformedAnswer, and TornWalk when more rows came than `count` leaves room for.
     """
-    answer = decode(body, _Holders)
-    if len(answer.holders) > limit:
-        raise MalformedAnswer(f"{len(answer.holders)} holders on a page of {limit}")
-    total = count(answer.count, "$.count")
-    end = start + len(answer.holders)
-    if answer.holders and end > total:
+    body = decode(answer.body, _Holders)
+    if len(body.holders) > limit:
+        raise MalformedAnswer(f"{len(body.holders)} holders on a page of {limit}")
+    total = count(body.count, "$.count")
+    end = start + len(body.holders)
+    if body.holders and end > total:
         raise TornWalk(f"holders up to position {end}, but $.count is {total}")
     return Page(
         start=start,
         limit=limit,
-        rows=tuple(_row(index, holder) for index, holder in enumerate(answer.holders)),
+        rows=tuple(_row(index, holder) for index, holder in enumerate(body.holders)),
+        next=start + limit if end < total else None,
         total=total,
-        last=end >= total,
     )
 
 
@@ -203,11 +200,14 @@ ALTURA = Provider(
     ),
     target_type=AlturaItem,
     settings_type=AlturaSettings,
+    addressing=Positions(
+        page_request=page_request,
+        read_page=read_page,
+        tells_total=True,
+        caps_pages_silently=True,
+    ),
     proofs=(Proof.SINGLE_PAGE, Proof.DOUBLE_COLLECT),
-    page_request=page_request,
-    read_page=read_page,
     auth_headers=auth_headers,
     explain=explain,
     max_page_size=1000,
-    caps_pages_silently=True,
 )

@@ -9,7 +9,7 @@ on one page needs `double_collect`. `hasMore: false` is the only end; the `migra
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,20 +19,17 @@ from pydantic_settings import SettingsConfigDict
 from pipelines.errors import ConfigurationError, MalformedAnswer, ProviderError
 from pipelines.providers.catenis_signing import sign_now
 from pipelines.providers.decoding import OptionalText, decode, given
+from pipelines.providers.pages import Answer, Page, PageRequest, Positions, Row
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
-    Aggregate,
     BaseUrl,
     Column,
     Dataset,
     Outgoing,
-    Page,
-    PageRequest,
     Proof,
     Provider,
     ProviderSettings,
-    Row,
     Subject,
     Target,
     Words,
@@ -120,19 +117,26 @@ class _Error(msgspec.Struct, frozen=True):
     message: str
 
 
+class Migrated(NamedTuple):
+    """The amount that moved to another blockchain, which belongs to no holder."""
+
+    total: Decimal
+    unconfirmed: Decimal
+
+
 def page_request(target: CatenisAsset, start: int, limit: int) -> PageRequest:
     return PageRequest(
         path=f"/api/0.6/assets/{target.asset_id}/holders",
         query=(("limit", str(limit)), ("skip", str(start))),
-        start=start,
     )
 
 
-def read_page(target: CatenisAsset, start: int, limit: int, body: bytes) -> Page:  # noqa: ARG001
-    """The holders at positions `start` …; there is no total. Raises MalformedAnswer."""
-    data = decode(body, _Answer).data
+def read_page(target: CatenisAsset, start: int, limit: int, answer: Answer) -> Page[int]:  # noqa: ARG001
+    """The holders at positions `start` …, and what migrated; there is no total. Raises
+    MalformedAnswer."""
+    data = decode(answer.body, _Answer).data
     rows: list[Row] = []
-    aggregate: Aggregate | None = None
+    migrated: Migrated | None = None
     for index, entry in enumerate(data.assetHolders):
         path = f"$.data.assetHolders[{index}]"
         total = _number(entry.balance.total, f"{path}.balance.total")
@@ -145,19 +149,18 @@ def read_page(target: CatenisAsset, start: int, limit: int, body: bytes) -> Page
             rows.append((holder.deviceId, total, unconfirmed, *known))
         elif entry.migrated is not True:
             raise MalformedAnswer(f"{path} has no holder and is not the migrated amount")
-        elif aggregate:
+        elif migrated:
             raise MalformedAnswer(f"{path} is a second migrated amount on one page")
         else:
-            aggregate = Aggregate(total, unconfirmed)
+            migrated = Migrated(total, unconfirmed)
     if len(rows) > limit:
         raise MalformedAnswer(f"{len(rows)} holders on a page of {limit}")
     return Page(
         start=start,
         limit=limit,
         rows=tuple(rows),
-        total=None,
-        last=not data.hasMore,
-        aggregate=aggregate,
+        next=start + limit if data.hasMore else None,
+        extra=migrated,
     )
 
 
@@ -234,10 +237,10 @@ CATENIS = Provider(
     ),
     target_type=CatenisAsset,
     settings_type=CatenisSettings,
+    addressing=Positions(page_request=page_request, read_page=read_page, tells_total=False),
     proofs=(Proof.SINGLE_PAGE, Proof.DOUBLE_COLLECT),
-    page_request=page_request,
-    read_page=read_page,
     auth_headers=auth_headers,
     explain=explain,
     max_page_size=MAX_LIMIT,
+    extra_columns=("migrated_amount", "migrated_unconfirmed"),
 )

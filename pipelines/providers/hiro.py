@@ -20,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers import c32, clarity
 from pipelines.providers.decoding import decode
+from pipelines.providers.pages import Answer, Page, PageRequest, Positions, Row
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -27,12 +28,9 @@ from pipelines.providers.provider import (
     Column,
     Dataset,
     Outgoing,
-    Page,
-    PageRequest,
     Proof,
     Provider,
     ProviderSettings,
-    Row,
     Target,
     Words,
     api_key_header,
@@ -159,25 +157,26 @@ class _Error(msgspec.Struct, frozen=True):
 def page_request(target: HiroPrincipal, start: int, limit: int) -> PageRequest:
     query = [("principal", target.principal), ("limit", str(limit)), ("offset", str(start))]
     query += [("asset_identifiers", identifier) for identifier in target.asset_identifiers]
-    return PageRequest(path="/extended/v1/tokens/nft/holdings", query=tuple(query), start=start)
+    return PageRequest(path="/extended/v1/tokens/nft/holdings", query=tuple(query))
 
 
-def read_page(target: HiroPrincipal, start: int, limit: int, body: bytes) -> Page:
-    """The holdings at positions `start` … with `total` as the size of the whole set.
+def read_page(target: HiroPrincipal, start: int, limit: int, answer: Answer) -> Page[int]:
+    """The holdings at positions `start` … with `total` as the size of the whole set, and the tip of
+    the chain as its tag.
 
     Raises MalformedAnswer, and TornWalk when the set shrank below `start`: the server then says
     `total: 0`, which is a real empty set only at position 0.
     """
-    answer = decode(body, _Holdings)
-    if (answer.limit, answer.offset) != (limit, start):
+    body = decode(answer.body, _Holdings)
+    if (body.limit, body.offset) != (limit, start):
         raise MalformedAnswer(
             f"asked for limit {limit} offset {start}, the answer is for"
-            f" limit {shorten(str(answer.limit))} offset {shorten(str(answer.offset))}"
+            f" limit {shorten(str(body.limit))} offset {shorten(str(body.offset))}"
         )
-    if len(answer.results) > limit:
-        raise MalformedAnswer(f"{len(answer.results)} results on a page of {limit}")
-    total = count(answer.total, "$.total")
-    end = start + len(answer.results)
+    if len(body.results) > limit:
+        raise MalformedAnswer(f"{len(body.results)} results on a page of {limit}")
+    total = count(body.total, "$.total")
+    end = start + len(body.results)
     if start > 0 and total == 0:
         raise TornWalk(f"the set shrank to {start} rows or fewer")
     if end > total:
@@ -185,9 +184,10 @@ def read_page(target: HiroPrincipal, start: int, limit: int, body: bytes) -> Pag
     return Page(
         start=start,
         limit=limit,
-        rows=tuple(_rows(target, answer.results)),
+        rows=tuple(_rows(target, body.results)),
+        next=end if end < total else None,
         total=total,
-        last=end == total,
+        tag=answer.headers.get("etag"),
     )
 
 
@@ -347,9 +347,10 @@ HIRO = Provider(
     ),
     target_type=HiroPrincipal,
     settings_type=HiroSettings,
+    addressing=Positions(
+        page_request=page_request, read_page=read_page, tells_total=True, enters_at_top=True
+    ),
     proofs=(Proof.SINGLE_PAGE, Proof.CHAINED, Proof.CHAINED_TO_LAST, Proof.DOUBLE_COLLECT),
-    page_request=page_request,
-    read_page=read_page,
     auth_headers=auth_headers,
     explain=explain,
     max_page_size=MAX_LIMIT,

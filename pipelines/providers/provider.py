@@ -1,9 +1,8 @@
 """The contract between a provider's file and the rest of Holdfast.
 
-A provider is data and pure functions: how to ask for the rows at a position, how to read the
-answer, which columns are the key, which proofs hold. It opens no socket and no database, so its
-rules can be tested on bytes alone. All three providers address rows by position (`start`,
-`limit`), whatever their API calls it.
+A provider is data and pure functions: how to ask for a page and how to read the answer (pages.py),
+which columns are the key, which proofs hold. It opens no socket and no database, so its rules can
+be tested on bytes alone.
 """
 
 import hashlib
@@ -15,7 +14,6 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import quote, urlencode
 
 from pydantic import (
     AnyHttpUrl,
@@ -38,19 +36,30 @@ from pipelines.errors import (
     RequestRefused,
     ServerFailed,
 )
-
-Value = str | int | Decimal | None
-Row = tuple[Value, ...]
-"""One row of a dataset, in the order of `Dataset.columns`."""
+from pipelines.providers.pages import Cursors, Extra, Ground, Positions, Value
 
 
 class Proof(StrEnum):
-    """Why a walk's rows are one true state of the provider."""
+    """Why a walk's rows are one true state of the provider (extract/proof.py has the reasons)."""
 
     SINGLE_PAGE = "single_page"
     CHAINED = "chained"
     CHAINED_TO_LAST = "chained_to_last"
     DOUBLE_COLLECT = "double_collect"
+
+    @property
+    def stands_on(self) -> frozenset[Ground]:
+        """What a provider has to offer for it."""
+        return _STANDS_ON[self]
+
+
+_LINKS = frozenset({Ground.POSITIONS, Ground.ENTRY_AT_TOP, Ground.TOTAL})
+_STANDS_ON: Mapping[Proof, frozenset[Ground]] = {
+    Proof.SINGLE_PAGE: frozenset(),
+    Proof.CHAINED: _LINKS,
+    Proof.CHAINED_TO_LAST: _LINKS | {Ground.STEADY_ORDER},
+    Proof.DOUBLE_COLLECT: frozenset({Ground.SIZE}),
+}
 
 
 @dataclass(frozen=True)
@@ -251,23 +260,6 @@ class ProviderSettings(BaseSettings):
 
 
 @dataclass(frozen=True)
-class PageRequest:
-    """A GET: a path that begins with a slash, and the query in the order it is sent.
-
-    `start` is the position of the first row that it asks for.
-    """
-
-    path: str
-    query: tuple[tuple[str, str], ...]
-    start: int = 0
-
-    @property
-    def target(self) -> str:
-        """Path and query as they are sent, byte for byte."""
-        return f"{self.path}?{urlencode(self.query, quote_via=quote, safe='')}"
-
-
-@dataclass(frozen=True)
 class Outgoing:
     """A request about to be sent, as a signature needs to see it."""
 
@@ -278,38 +270,15 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
-class Aggregate:
-    """An amount that a provider reports beside its holders, which belongs to none of them."""
-
-    total: Decimal
-    unconfirmed: Decimal
-
-
-@dataclass(frozen=True)
-class Page:
-    """One answer: the rows at positions `start` … of a set of `total` (None: not told).
-
-    `last` follows the provider's own rule for the end of a walk.
-    """
-
-    start: int
-    limit: int
-    rows: tuple[Row, ...]
-    total: int | None
-    last: bool
-    aggregate: Aggregate | None = None
-
-
-@dataclass(frozen=True)
 class Provider:
-    """A provider's rules. `proofs` holds those that its order of rows allows.
+    """A provider's rules. `proofs` holds those that its addressing and its order of rows allow.
 
-    `page_request(target, start, limit)` and `read_page(target, start, limit, body)` are each
-    other's counterpart; `read_page` raises MalformedAnswer for a body that is not as documented
-    and TornWalk for one that contradicts the walk. `auth_headers(settings, outgoing, now)` is
-    asked anew for every try. `explain(status, headers, body)` turns a status other than 200 into
-    the error that says what to do. So many snapshots in a row as
-    `partial_in_a_row(settings)` tells may rest on the one before (chained_to_last).
+    `auth_headers(settings, outgoing, now)` is asked again for every try. `explain(status, headers,
+    body)` turns a status that is no answer into the error that says what to do. `extra_columns` are
+    the columns of `snapshot` that keep what its pages tell beside their rows. As many snapshots in
+    a row as `partial_in_a_row(settings)` tells may rest on the one before (chained_to_last).
+
+    Raises ValueError, when it is made, for a proof that stands on what it does not offer.
     """
 
     name: str
@@ -317,14 +286,34 @@ class Provider:
     dataset: Dataset
     target_type: type[Target]
     settings_type: type[ProviderSettings]
+    addressing: Positions | Cursors
     proofs: tuple[Proof, ...]
-    page_request: Callable[[Any, int, int], PageRequest]
-    read_page: Callable[[Any, int, int, bytes], Page]
     auth_headers: Callable[[Any, Outgoing, datetime], dict[str, str]]
     explain: Callable[[int, Mapping[str, str], bytes], ProviderError]
     max_page_size: int
-    caps_pages_silently: bool = False
+    extra_columns: tuple[str, ...] = ()
     partial_in_a_row: Callable[[Any], int] = lambda _: 0
+
+    def __post_init__(self) -> None:
+        offered = self.addressing.grounds
+        if self.dataset.ordered:
+            offered |= {Ground.STEADY_ORDER}
+        for proof in self.proofs:
+            if missing := proof.stands_on - offered:
+                raise ValueError(
+                    f"{self.name} lists the proof {proof}, which stands on"
+                    f" {' and '.join(sorted(missing))}: its"
+                    f" {type(self.addressing).__name__} and its dataset don't offer that"
+                )
+        if Proof.DOUBLE_COLLECT not in self.proofs:
+            raise ValueError(
+                f"{self.name} does not list the proof {Proof.DOUBLE_COLLECT}: no first snapshot of"
+                " one page could be confirmed"
+            )
+
+    def extra_values(self, extra: Extra | None) -> dict[str, Value]:
+        """The columns of `snapshot` for what a walk's pages told beside their rows."""
+        return dict(zip(self.extra_columns, extra or [None] * len(self.extra_columns), strict=True))
 
 
 MAX_AMOUNT = Decimal(2**256 - 1)

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Row
+from pipelines.providers.pages import Row
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.world import World
 

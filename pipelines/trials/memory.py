@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from pipelines.errors import TornWalk
 from pipelines.extract.missing import Known
-from pipelines.providers.provider import Dataset, Row
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Dataset
 from pipelines.walks import Proven, PublishedCollect
 from pipelines.warehouse.postgres import DatabaseClock
 
@@ -90,7 +91,7 @@ class MemoryDesk:
         if proven.difference:
             rows += self._listing.without(proven.difference.removed)
         self._listing = MemoryListing(rows)
-        self.published = PublishedCollect(collect.rows, collect.page_size, collect.aggregate)
+        self.published = PublishedCollect(collect.rows, collect.page_size, collect.extra)
         return rows
 
     def forget(self) -> None:

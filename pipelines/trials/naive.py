@@ -8,8 +8,9 @@ the request and the reading of a page.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.extract.walk import Fetched
-from pipelines.providers.provider import Aggregate, Dataset, Row
+from pipelines.extract.fetch import Fetched
+from pipelines.providers.pages import Extra, Row
+from pipelines.providers.provider import Dataset
 
 MOST_PAGES = 100
 
@@ -17,13 +18,13 @@ MOST_PAGES = 100
 @dataclass(frozen=True)
 class NaiveSnapshot:
     rows: tuple[Row, ...]
-    aggregate: Aggregate | None
+    extra: Extra | None
     began: float
     ended: float
 
 
 def walk_naively(
-    fetch: Callable[[int, int], Fetched], dataset: Dataset, page_size: int
+    fetch: Callable[[int, int], Fetched[int]], dataset: Dataset, page_size: int
 ) -> NaiveSnapshot | None:
     """All pages in order; None where the test does not accept them."""
     rows: list[Row] = []
@@ -38,5 +39,5 @@ def walk_naively(
     total = fetched.page.total
     if distinct != (len(rows) if total is None else total):
         return None
-    aggregate = fetched.page.aggregate
-    return NaiveSnapshot(tuple(rows), aggregate, first.asked_at, fetched.answered_at)
+    extra = fetched.page.extra
+    return NaiveSnapshot(tuple(rows), extra, first.asked_at, fetched.answered_at)

@@ -9,19 +9,21 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
+from decimal import Decimal
 from multiprocessing import get_context
 from random import Random
 
 from pipelines.errors import TornWalk
+from pipelines.extract.fetch import PositionFetcher, fetcher_of
 from pipelines.extract.http import Client
-from pipelines.extract.walk import Fetcher
 from pipelines.providers import PROVIDERS
+from pipelines.providers.pages import Extra
 from pipelines.providers.provider import Proof
 from pipelines.sandbox.clients import settings_at, target_at
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import EMPTY, World
 from pipelines.trials.between import Between
-from pipelines.trials.judge import was_true
+from pipelines.trials.judge import Amounts, was_true
 from pipelines.trials.living import LivingSet
 from pipelines.trials.memory import MemoryDesk
 from pipelines.trials.naive import walk_naively
@@ -103,7 +105,7 @@ class Trial:
             self.world,
             self._living.key,
             rows,
-            (accepted.migrated_amount, accepted.migrated_unconfirmed),
+            _apart(proven.collect.extra),
             min(accepted.snapshot_at, self._between.oldest or accepted.snapshot_at),
             accepted.snapshot_until,
         )
@@ -112,7 +114,9 @@ class Trial:
         """One walk by the naive test, judged the same way."""
         self._between.oldest = None
         clock = self._desk.clock()
-        fetch = Fetcher(self._client, self._target)
+        fetch = fetcher_of(self._client, self._target)
+        if not isinstance(fetch, PositionFetcher):
+            raise TypeError("the naive walk counts positions")
         self.tally.naive_walks += 1
         try:
             found = walk_naively(fetch, self._client.provider.dataset, self._kind.page_size)
@@ -122,16 +126,23 @@ class Trial:
             return
         clock = self._desk.clock(clock)
         at = clock.earliest(found.began)
-        aggregate = found.aggregate
         self.tally.naive_accepted += 1
         self.tally.naive_wrong += not was_true(
             self.world,
             self._living.key,
             found.rows,
-            (aggregate.total, aggregate.unconfirmed) if aggregate else (None, None),
+            _apart(found.extra),
             min(at, self._between.oldest or at),
             clock.latest(found.ended),
         )
+
+
+def _apart(extra: Extra | None) -> Amounts:
+    """What migrated, as the judge takes it: only Catenis tells anything beside its rows."""
+    if extra is None:
+        return None, None
+    total, unconfirmed = (Decimal(amount) for amount in extra if amount is not None)
+    return total, unconfirmed
 
 
 def _forget_environment() -> None:

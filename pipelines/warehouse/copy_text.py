@@ -9,7 +9,8 @@ times as long.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pipelines.providers.provider import Dataset, Row
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Dataset
 from pipelines.warehouse.text import LONGEST_ATTRIBUTE, cut, escape, key_hashes, may_look_escaped
 
 _NULL = r"\N"

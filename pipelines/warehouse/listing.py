@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pipelines.extract.missing import Known
-from pipelines.providers.provider import Dataset, Row
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Dataset
 from pipelines.warehouse.copy_text import CopyText
 from pipelines.warehouse.schema import dataset_tables
 

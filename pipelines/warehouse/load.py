@@ -7,6 +7,7 @@ statement each for what goes to history, leaves, changes and enters.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,8 +16,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.errors import Contradicted, HeldBack, Superseded, TargetBusy
+from pipelines.providers.pages import Value
 from pipelines.providers.provider import Dataset
 from pipelines.warehouse.delta import Removed, count_kinds, make_delta, whole_difference
+from pipelines.warehouse.moments import Moment, check_moment
 from pipelines.warehouse.places import Places, number_anew, places_of
 from pipelines.warehouse.registry import (
     PublishedSnapshot,
@@ -37,7 +40,8 @@ LOCK_PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Accepted:
-    """What is known of a proven walk beside its rows; the fields are columns of `snapshot`."""
+    """What is known of a proven walk beside its rows; the fields are columns of `snapshot`, and
+    `extra` has those that are its provider's own."""
 
     started_at: datetime
     snapshot_at: datetime
@@ -45,8 +49,7 @@ class Accepted:
     finished_at: datetime
     proof: str
     rows: int
-    migrated_amount: Decimal | None
-    migrated_unconfirmed: Decimal | None
+    extra: Mapping[str, Value]
     cut_attributes: int
     walks: int
     pages: int
@@ -91,17 +94,19 @@ def publish(
     known: PublishedSnapshot | None,
     rests_on_known: bool = False,
     removed: Removed | None = None,
+    moment: Moment | None = None,
 ) -> tuple[PublishedSnapshot, bool]:
     """Make a proven walk the present, in one transaction.
 
     `known` is the newest snapshot of the target as of before the walk; `rests_on_known` says that
     the proof needs it to be so still. With `removed`, staging holds only what entered since that
-    one, and `removed` tells what left. Returns the snapshot and False; or what the same run has
+    one, and `removed` tells what left. `moment` is the snapshot's where it is given; without one it
+    is the walk's, by the database's clock. Returns the snapshot and False; or what the same run has
     published before and True. Raises Superseded for a walk that overlaps one published meanwhile,
-    Contradicted where `removed` and staging do not fit what is published, HeldBack where a guard
-    holds the set, TargetBusy when another process does not let go of the target, SessionNotKept
-    where a pooler answers from a session that does not hold the walk, RunEnded where the run was
-    ended from outside.
+    Contradicted where `removed` and staging do not fit what is published, MomentRefused where
+    `moment` does not fit, HeldBack where a guard holds the set, TargetBusy when another process
+    does not let go of the target, SessionNotKept where a pooler answers from a session that does
+    not hold the walk, RunEnded where the run was ended from outside.
     """
     with same_session(connection):
         _lock(connection, target_id)
@@ -118,6 +123,10 @@ def publish(
             )
         now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
         accepted = _between(accepted, last.published_at if last and is_known else None, now)
+        began = accepted.started_at
+        if moment:
+            check_moment(connection, moment, accepted.proof, last, now)
+            accepted = _as_if_walked_at(accepted, moment)
         if last:
             delta = make_delta(connection, dataset, target_id, staging.table, removed)
             counts = count_kinds(connection, delta)
@@ -128,7 +137,7 @@ def publish(
         else:
             counts = dict.fromkeys(KINDS, 0) | {"entered": accepted.rows}
             order = _enter_all(connection, dataset, target_id, staging.table, accepted)
-        return_from_retirement(connection, target_id, accepted.started_at)
+        return_from_retirement(connection, target_id, began)
         inserted = connection.execute(
             snapshot.insert()
             .values(
@@ -138,13 +147,31 @@ def publish(
                 scheduled_at=run.scheduled_at,
                 next_due_at=run.next_due(accepted.snapshot_at),
                 amount_sum=_amount_sum(connection, dataset, staging),
-                **asdict(accepted),
+                **_columns(accepted),
+                **({"published_at": moment.until} if moment else {}),
                 **counts,
                 **asdict(order),
             )
             .returning(snapshot)
         )
         return PublishedSnapshot(**inserted.mappings().one()), False
+
+
+def _as_if_walked_at(accepted: Accepted, moment: Moment) -> Accepted:
+    """The walk as one that was made at a given moment: all times of a snapshot tell one story."""
+    return replace(
+        accepted,
+        started_at=moment.at,
+        snapshot_at=moment.at,
+        snapshot_until=moment.until,
+        finished_at=moment.until,
+    )
+
+
+def _columns(accepted: Accepted) -> dict[str, Any]:
+    fields = asdict(accepted)
+    own: dict[str, Any] = fields.pop("extra")
+    return fields | own
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.schema import CreateTable, DropTable
 
 from pipelines.errors import HoldfastError, TornWalk
-from pipelines.providers.provider import Dataset, Row
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Dataset
 from pipelines.warehouse.copy_text import CopyText
 from pipelines.warehouse.schema import analyze, value_columns
 from pipelines.warehouse.session import TABLE_PREFIX, same_session

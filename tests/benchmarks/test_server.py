@@ -12,6 +12,7 @@ from benchmarks.server_process import HttpServer
 from benchmarks.worlds import PRINCIPAL, Truth, Worlds, many_principals
 from benchmarks.worlds import World as Shown
 from pipelines.providers.hiro import HIRO, HiroPrincipal
+from pipelines.providers.pages import Answer
 from pipelines.sandbox.providers.hiro.api import HOLDINGS
 from pipelines.sandbox.providers.hiro.chain import HiroRow
 from pipelines.sandbox.server import Sandbox
@@ -50,7 +51,7 @@ def test_overlapping_pages_hold_every_row_in_order(server: HttpServer, world: st
     rows = []
     for start in range(0, truth.rows - 1, 199):
         body = ask(server.base_url(world, 0), PRINCIPAL, 200, start).content
-        page = HIRO.read_page(target, start, 200, body)
+        page = HIRO.addressing.read_page(target, start, 200, Answer(200, {}, body))
         assert page.total == truth.rows
         assert not rows or page.rows[0] == rows[-1]
         rows += page.rows[1 if rows else 0 :]

@@ -323,7 +323,8 @@ def test_a_mistake_in_holdfast_ends_its_target_only_and_is_kept(pipeline, world:
         raise KeyError("canary")
 
     client = pipeline.client("altura", concurrency=2)
-    client.provider = replace(client.provider, read_page=mistaken)
+    addressing = replace(client.provider.addressing, read_page=mistaken)
+    client.provider = replace(client.provider, addressing=addressing)
     with pytest.raises(Unexpected, match="KeyError, a mistake in Holdfast"):
         take_snapshot(pipeline.target(key), client, pipeline.warehouse, Run("by hand"))
     assert pipeline.sql("select reason, transient from walk_failure") == [("Unexpected", False)]

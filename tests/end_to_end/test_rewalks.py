@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from pipelines.errors import HoldfastError, RequestRefused, TornWalk
+from pipelines.errors import HoldfastError, MalformedAnswer, RequestRefused, TornWalk
 from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.providers.altura import AlturaSandbox
 from pipelines.sandbox.world import World
@@ -102,6 +102,38 @@ def test_a_page_with_wrong_types_after_good_ones_leaves_nothing(pipeline, sandbo
     with pytest.raises(Exception, match=r"rows from 500.*assetHolders\[0\]"):
         pipeline.take(key)
     assert pipeline.sql("select count(*) from catenis_asset_holders_current") == [(0,)]
+
+
+@pytest.mark.parametrize(("rows", "most"), [(45, 45), (46, 45), (200, 45)])
+@pytest.mark.parametrize("provider", ["altura", "hiro", "catenis"])
+def test_the_end_of_a_set_has_to_come_within_the_bound_of_rows_read(
+    pipeline, world: World, provider, rows, most
+):
+    add = {
+        "altura": world.add_altura_item,
+        "hiro": world.add_hiro_principal,
+        "catenis": world.add_catenis_asset,
+    }
+    key = add[provider](rows)
+    if rows <= most:
+        assert pipeline.take(key, page_size=10, max_rows=most).rows == rows
+        return
+    told = (
+        rf"{key}, rows from \d+: no end was told in {most} rows; {provider.upper()}_MAX_ROWS sets"
+    )
+    with pytest.raises(MalformedAnswer, match=told):
+        pipeline.take(key, page_size=10, max_rows=most)
+
+
+def test_what_entered_since_the_last_snapshot_has_to_end_within_the_bound_too(
+    pipeline, world: World
+):
+    key = world.add_hiro_principal(60)
+    pipeline.take(key, page_size=10)
+    for number in range(20):
+        world.hiro_mint(key, "SP2X.mid::m", f"0x01{number:032x}", f"u{number}")
+    with pytest.raises(MalformedAnswer, match="no end was told in 15 rows; HIRO_MAX_ROWS"):
+        pipeline.take(key, page_size=10, max_rows=15)
 
 
 def test_two_workers_on_one_target_leave_one_history(pipeline, world: World):

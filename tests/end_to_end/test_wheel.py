@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.paths import ROOT
-from pipelines.sandbox.server import ISSUER_SECRET
-from pipelines.sandbox.world import ISSUER, World
+from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
+from pipelines.sandbox.world import World
 from pipelines.service.processes import marked
 from pipelines.warehouse import embedded
 from tests.commands.conftest import ALL_SETTINGS

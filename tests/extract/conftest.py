@@ -12,7 +12,8 @@ import pytest
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Row, Target
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Target
 from pipelines.sandbox.clients import target_at
 from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
 from pipelines.sandbox.server import Sandbox

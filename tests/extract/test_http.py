@@ -25,8 +25,8 @@ from pipelines.errors import (
     ServerFailed,
     Unreachable,
 )
-from pipelines.extract.http import LONGEST_BACKOFF, LONGEST_WAIT, Answer, Client
-from pipelines.providers.provider import PageRequest
+from pipelines.extract.http import LONGEST_BACKOFF, LONGEST_WAIT, Client, Received
+from pipelines.providers.pages import PageRequest
 from pipelines.sandbox import answers
 from pipelines.sandbox.answers import Exchange
 from pipelines.sandbox.providers.catenis import ISSUER, ISSUER_SECRET
@@ -62,7 +62,7 @@ def tries() -> Tries:
     return Tries()
 
 
-def get(client: Client, request: PageRequest = STATUS) -> Answer:
+def get(client: Client, request: PageRequest = STATUS) -> Received:
     return client.get(request, lambda: None)
 
 
@@ -414,12 +414,48 @@ def test_no_part_of_an_answer_outlasts_the_total_timeout(
         get(client)
 
 
-def test_a_position_beyond_the_bound_of_rows_is_not_asked_for(
-    connect: Connect, sandbox: Sandbox, tries: Tries
+def conditional(tag: str = '"v1"') -> PageRequest:
+    return PageRequest("/x", (), (("If-None-Match", tag),))
+
+
+def test_an_unchanged_set_is_an_answer_to_a_conditional_request(
+    connect: Connect, raw_server: StartServer, tries: Tries
 ) -> None:
-    client = connect("hiro", sandbox.url("hiro"), max_rows=500)
-    with pytest.raises(MalformedAnswer, match="no end was told in 500 rows; HIRO_MAX_ROWS"):
-        client.get(PageRequest("/x", (), start=500), tries)
+    """One that the version of a whole set can be asked by, whatever its size."""
+    heads: list[bytes] = []
+
+    def serve(connection: socket.socket, number: int) -> None:
+        while head := read_request(connection):
+            heads.append(head)
+            connection.sendall(b'HTTP/1.1 304 Not Modified\r\nETag: "v1"\r\n\r\n')
+
+    client = connect("hiro", raw_server(serve).url)
+    for _ in range(2):
+        answer = client.get(conditional(), tries)
+        assert (answer.status, answer.headers["etag"], answer.body) == (304, '"v1"', b"")
+    assert all(b'\r\nIf-None-Match: "v1"\r\n' in head for head in heads)
+    assert tries.count == len(heads) == 2
+
+
+def test_a_changed_set_is_answered_as_ever(connect: Connect, raw_server: StartServer) -> None:
+    answer = get(connect("hiro", raw_server(always(OK)).url), conditional())
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
+def test_what_nobody_asked_about_can_t_be_unchanged(
+    connect: Connect, raw_server: StartServer
+) -> None:
+    client = connect("hiro", raw_server(always(b"HTTP/1.1 304 Not Modified\r\n\r\n")).url)
+    with pytest.raises(RequestRefused, match="answered 304 to a request without a condition"):
+        get(client)
+
+
+@pytest.mark.parametrize("tag", ['"a\r\nX-Evil: 1"', '"ä"', '"\0"'])
+def test_a_tag_that_no_header_can_hold_is_not_sent(
+    connect: Connect, sandbox: Sandbox, tag: str
+) -> None:
+    with pytest.raises(MalformedAnswer, match="the header If-None-Match"):
+        get(connect("hiro", sandbox.url("hiro")), conditional(tag))
     assert sandbox.requests["hiro"] == 0
 
 

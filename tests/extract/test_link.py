@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipelines.errors import TornWalk
 from pipelines.extract.proof import doubled_rows, link
 from pipelines.providers.hiro import HiroPrincipal, read_page
-from pipelines.providers.provider import Page, Row
+from pipelines.providers.pages import Answer, Page, Row
 
 HIRO = Path(__file__).parents[1] / "reference/hiro"
 TARGET = HiroPrincipal(principal="SP2J6ZY48GV1EZ5V2V5RB9MP66SW86PYKKNRV9EJ7")
@@ -26,24 +26,25 @@ LIMIT = 200
 State = tuple[Row, ...]
 
 
-def recorded(name: str) -> Page:
+def recorded(name: str) -> Page[int]:
     body = b"{" + (HIRO / name).read_bytes().partition(b"{")[2]
-    return read_page(TARGET, json.loads(body)["offset"], LIMIT, body)
+    return read_page(TARGET, json.loads(body)["offset"], LIMIT, Answer(200, {}, body))
 
 
-def page_of(state: State, start: int, limit: int = LIMIT) -> Page:
+def page_of(state: State, start: int, limit: int = LIMIT) -> Page[int]:
     """What a server in that state answers."""
     rows = state[start : start + limit]
-    return Page(start, limit, rows, total=len(state), last=start + len(rows) == len(state))
+    end = start + len(rows)
+    return Page(start, limit, rows, next=end if end < len(state) else None, total=len(state))
 
 
 @pytest.fixture(scope="module")
-def pages() -> list[Page]:
+def pages() -> list[Page[int]]:
     return [recorded(f"pages/page-limit200-offset{start:04}.http") for start in range(0, 1237, 200)]
 
 
 @pytest.fixture(scope="module")
-def quiet(pages: list[Page]) -> State:
+def quiet(pages: list[Page[int]]) -> State:
     """The state that the whole walk saw."""
     return tuple(row for page in pages for row in page.rows)
 
@@ -64,12 +65,14 @@ def transferred(minted: State) -> State:
 # --- the real walk --------------------------------------------------------------------------------
 
 
-def test_pages_that_do_not_overlap_are_asked_for_again_one_row_higher(pages: list[Page]) -> None:
+def test_pages_that_do_not_overlap_are_asked_for_again_one_row_higher(
+    pages: list[Page[int]],
+) -> None:
     asked = [link(upper, lower) for upper, lower in pairwise(pages)]
     assert asked == [page.start - 1 for page in pages[1:]]
 
 
-def overlapping(state: State) -> Iterator[Page]:
+def overlapping(state: State) -> Iterator[Page[int]]:
     for start in range(0, len(state) - 1, LIMIT - 1):
         yield page_of(state, start)
 
@@ -162,14 +165,14 @@ ABC: State = (("a",), ("b",), ("c",), ("d",), ("e",))
 
 
 def test_the_whole_row_has_to_agree_not_its_key_alone() -> None:
-    upper = Page(0, 2, (("a", "tx 1"), ("b", "tx 2")), total=3, last=False)
-    lower = Page(1, 2, (("b", "tx 9"), ("c", "tx 3")), total=3, last=True)
+    upper = Page(0, 2, (("a", "tx 1"), ("b", "tx 2")), next=2, total=3)
+    lower = Page(1, 2, (("b", "tx 9"), ("c", "tx 3")), next=None, total=3)
     with pytest.raises(TornWalk, match="the row at 1 is not the one"):
         link(upper, lower)
 
 
 def test_a_short_page_before_the_end_is_a_torn_walk() -> None:
-    short = Page(1, 3, ABC[1:3], total=5, last=False)
+    short = Page(1, 3, ABC[1:3], next=3, total=5)
     with pytest.raises(TornWalk, match="2 rows at 1 before the end"):
         link(page_of(ABC, 0, 2), short)
 
@@ -177,12 +180,12 @@ def test_a_short_page_before_the_end_is_a_torn_walk() -> None:
 @pytest.mark.parametrize(
     ("upper", "lower"),
     [
-        (page_of(ABC, 0, 2), Page(1, 2, (), total=5, last=False)),
-        (Page(0, 2, (), total=5, last=False), page_of(ABC, 1, 2)),
+        (page_of(ABC, 0, 2), Page(1, 2, (), next=3, total=5)),
+        (Page(0, 2, (), next=2, total=5), page_of(ABC, 1, 2)),
     ],
     ids=["lower", "upper"],
 )
-def test_an_empty_page_is_a_torn_walk(upper: Page, lower: Page) -> None:
+def test_an_empty_page_is_a_torn_walk(upper: Page[int], lower: Page[int]) -> None:
     with pytest.raises(TornWalk, match="an empty page at 1"):
         link(upper, lower)
 

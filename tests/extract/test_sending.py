@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.extract.http import Client
-from pipelines.providers.provider import PageRequest
+from pipelines.providers.pages import PageRequest
 
 Connect = Callable[..., Client]
 StartServer = Callable[[Callable[[socket.socket, int], None]], Any]

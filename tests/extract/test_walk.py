@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 
 from pipelines.errors import MalformedAnswer, ServerFailed, TornWalk
+from pipelines.extract.fetch import Fetched, PageCapped, PositionFetcher, fetcher_of
 from pipelines.extract.http import Client
 from pipelines.extract.walk import (
     MAX_SHIFTS,
-    Fetched,
-    Fetcher,
-    PageCapped,
     backward,
     chained,
     forward,
 )
-from pipelines.providers.provider import Row, Target
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Target
 from pipelines.sandbox.answers import Answer, Exchange, compact
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.providers.altura import AlturaSandbox
@@ -36,9 +35,9 @@ POSITION = {"hiro": "offset", "altura": "page", "catenis": "skip"}
 class Walker:
     """Walks one target of the sandbox, and keeps what came."""
 
-    def __init__(self, fetch: Fetcher, client: Client, as_in_world: AsInWorld) -> None:
+    def __init__(self, fetch: PositionFetcher, client: Client, as_in_world: AsInWorld) -> None:
         self.fetch = fetch
-        self.pages: list[Fetched] = []
+        self.pages: list[Fetched[int]] = []
         self.client = client
         self._as_in_world = as_in_world
 
@@ -52,7 +51,7 @@ class Walker:
     def chained(self, limit: int, window: int = 1) -> Rows:
         return self._rows(chained(self.fetch, limit, self.client.ahead, window))
 
-    def _rows(self, pages: Iterator[Fetched]) -> Rows:
+    def _rows(self, pages: Iterator[Fetched[int]]) -> Rows:
         self.pages = []
         for fetched in pages:
             self.pages.append(fetched)
@@ -68,7 +67,7 @@ def walker(
     def walker(key: str) -> Walker:
         provider = key.partition(":")[0]
         client = connect(provider, sandbox.url(provider), max_tries=2)
-        return Walker(Fetcher(client, target_of(key)), client, as_in_world)
+        return Walker(fetcher_of(client, target_of(key)), client, as_in_world)
 
     return walker
 
@@ -172,7 +171,7 @@ def test_a_chained_walk_reads_every_row_once_and_in_order(
     assert walk.chained(limit, window) == list(truth(world, key).listing)
     assert sandbox.requests["hiro"] == walk.fetch.requests == requests
     assert len(walk.pages) == requests
-    assert {fetched.tip for fetched in walk.pages} == {f'"{world.tip.index_hash}"'}
+    assert {fetched.page.tag for fetched in walk.pages} == {f'"{world.tip.index_hash}"'}
     assert walk.pages[-1].page.last
     assert walk.pages[0].page.total == tokens
 
@@ -231,9 +230,9 @@ def test_a_forward_walk_reads_every_device_once_and_stops_at_the_end(
     walk = walker(key)
     assert walk.forward(500) == list(SANDBOXES["catenis"].in_order(truth(world, key)))
     assert sandbox.requests["catenis"] == max(1, -(-devices // 500))
-    aggregates = [fetched.page.aggregate for fetched in walk.pages]
-    assert aggregates[:-1] == [None] * (len(aggregates) - 1)
-    assert (aggregates[-1].total if aggregates[-1] else None) == migrated
+    extras = [fetched.page.extra for fetched in walk.pages]
+    assert extras[:-1] == [None] * (len(extras) - 1)
+    assert (extras[-1].total if extras[-1] else None) == migrated
 
 
 @pytest.mark.parametrize("limit", [1, 7, 30, 31, 59, 60, 61, 500])
@@ -258,7 +257,7 @@ def test_the_migrated_amount_comes_with_the_first_page_of_a_backward_walk(
     world.catenis_set_migrated(key, 7)
     walk = walker(key)
     walk.backward(4, 10)
-    assert [fetched.page.aggregate is not None for fetched in walk.pages] == [True, False, False]
+    assert [fetched.page.extra is not None for fetched in walk.pages] == [True, False, False]
 
 
 @pytest.mark.parametrize(("cap", "holders"), [(24, 25), (24, 100), (1, 2), (99, 100)])
@@ -805,7 +804,7 @@ def test_a_principal_is_walked_through_a_filter(
     key = world.add_hiro_principal(90)
     target = target_of(key).model_copy(update={"asset_identifiers": (CANDY,)})
     client = connect("hiro", sandbox.url("hiro"))
-    walk = Walker(Fetcher(client, target), client, as_in_world)
+    walk = Walker(fetcher_of(client, target), client, as_in_world)
     expected = truth(world, f"{key}?asset_identifiers={CANDY}").listing
     assert 4 < len(expected) < 90
     assert walk.chained(4, 3) == list(expected)

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from pipelines.errors import RequestRefused, TornWalk
+from pipelines.extract.fetch import Fetched, PositionFetcher, fetcher_of
 from pipelines.extract.http import Client
-from pipelines.extract.walk import Fetched, Fetcher, backward, chained, forward
-from pipelines.providers.provider import Row, Target
+from pipelines.extract.walk import backward, chained, forward
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Target
 from pipelines.sandbox.answers import Answer, Exchange, compact
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.server import Sandbox
@@ -37,20 +39,20 @@ class Bench:
     world: World
     sandbox: Sandbox
     client: Client
-    fetch: Fetcher
+    fetch: PositionFetcher
     as_in_world: AsInWorld
 
-    def forward(self, window: int = WINDOW) -> Iterator[Fetched]:
+    def forward(self, window: int = WINDOW) -> Iterator[Fetched[int]]:
         return forward(self.fetch, LIMIT, self.client.ahead, window)
 
-    def backward(self, window: int = WINDOW) -> Iterator[Fetched]:
+    def backward(self, window: int = WINDOW) -> Iterator[Fetched[int]]:
         return backward(self.fetch, LIMIT, self.rows, self.client.ahead, window)
 
     @property
     def rows(self) -> int:
         return self.pages * LIMIT - 5
 
-    def walk(self, way: str) -> Iterator[Fetched]:
+    def walk(self, way: str) -> Iterator[Fetched[int]]:
         return self.forward() if way == "forward" else self.backward()
 
     def listing(self) -> list[Any]:
@@ -58,7 +60,7 @@ class Bench:
         assert state is not None
         return list(SANDBOXES[self.key.partition(":")[0]].in_order(state))
 
-    def rows_of(self, pages: Iterator[Fetched]) -> list[Any]:
+    def rows_of(self, pages: Iterator[Fetched[int]]) -> list[Any]:
         return [self.as_in_world(row) for fetched in pages for row in fetched.page.rows]
 
     def settle(self) -> None:
@@ -76,7 +78,7 @@ def bench(
         add = {"altura": world.add_altura_item, "catenis": world.add_catenis_asset}[provider]
         key = add(pages * LIMIT - 5)
         client = connect(provider, sandbox.url(provider), max_tries=2, concurrency=8)
-        fetch = Fetcher(client, target_of(key))
+        fetch = fetcher_of(client, target_of(key))
         return Bench(key, pages, world, sandbox, client, fetch, as_in_world)
 
     return bench
@@ -210,11 +212,13 @@ def test_no_more_than_the_window_is_fetched_and_not_given_out(
     client, fetch = walk.client, walk.fetch
     if way == "chained":
         client = connect("hiro", sandbox.url("hiro"), concurrency=8)
-        fetch = Fetcher(client, target_of(world.add_hiro_principal(200)))
+        fetch = fetcher_of(client, target_of(world.add_hiro_principal(200)))
     begun = given = most = 0
     lock = threading.Lock()
 
-    def counting(start: int, limit: int, on_try: Callable[[], None] = lambda: None, /) -> Fetched:
+    def counting(
+        start: int, limit: int, on_try: Callable[[], None] = lambda: None, /
+    ) -> Fetched[int]:
         nonlocal begun, most
         with lock:
             begun += 1
@@ -280,8 +284,8 @@ def test_pages_beyond_the_end_may_have_what_migrated(
     pages = list(walk.forward())
     assert set(traffic.answered) == set(range(8))
     assert walk.rows_of(iter(pages)) == walk.listing()
-    aggregates = [fetched.page.aggregate for fetched in pages]
-    assert [aggregate is not None for aggregate in aggregates] == [False] * 4 + [True]
+    extras = [fetched.page.extra for fetched in pages]
+    assert [extra is not None for extra in extras] == [False] * 4 + [True]
 
 
 def holder(number: int) -> dict[str, Any]:
@@ -336,16 +340,6 @@ def test_a_page_beyond_the_end_that_fails_does_no_harm(
     traffic.hold = {4: 6}
     traffic.instead[6] = Answer(status, {}, b"{}")
     assert walk.rows_of(walk.forward()) == walk.listing()
-
-
-def test_the_end_may_lie_right_before_the_bound_of_rows(
-    sandbox: Sandbox, world: World, connect: Connect, target_of: TargetOf, traffic: Traffic
-) -> None:
-    key = world.add_catenis_asset(45)
-    client = connect("catenis", sandbox.url("catenis"), concurrency=4, max_rows=50)
-    pages = forward(Fetcher(client, target_of(key)), LIMIT, client.ahead, WINDOW)
-    assert sum(len(fetched.page.rows) for fetched in pages) == 45
-    assert sorted(traffic.arrived) == [0, 1, 2, 3, 4]
 
 
 # --- failures -----------------------------------------------------------------------------------
@@ -419,7 +413,7 @@ def test_a_page_that_waits_for_another_try_is_not_asked_for_again_after_the_end(
     traffic.instead[3] = Answer(503)
     second_try = threading.Event()
 
-    def fetch(start: int, limit: int, on_try: Callable[[], None] = lambda: None, /) -> Fetched:
+    def fetch(start: int, limit: int, on_try: Callable[[], None] = lambda: None, /) -> Fetched[int]:
         tries = count(1)
 
         def before_try() -> None:

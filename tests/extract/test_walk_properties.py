@@ -8,9 +8,11 @@ from random import Random
 import pytest
 
 from pipelines.errors import TornWalk
+from pipelines.extract.fetch import Fetched, fetcher_of
 from pipelines.extract.http import Client
-from pipelines.extract.walk import Fetched, Fetcher, backward, chained, forward
-from pipelines.providers.provider import Row, Target
+from pipelines.extract.walk import backward, chained, forward
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Target
 from pipelines.sandbox.answers import Answer, Exchange
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
@@ -89,7 +91,7 @@ def test_a_chained_walk_is_torn_or_the_state_that_page_0_saw(
         sandbox.after_response = churn.after_response
         rows: list[Row] = []
         try:
-            for fetched in chained(Fetcher(client, target_of(key)), limit, client.ahead, window):
+            for fetched in chained(fetcher_of(client, target_of(key)), limit, client.ahead, window):
                 rows.extend(fetched.page.rows)
         except TornWalk:
             outcomes["torn"] += 1
@@ -127,9 +129,9 @@ def test_two_collects_that_agree_are_a_state_that_held_between_them(
                 world.tick()
 
         sandbox.after_response = stir
-        fetch = Fetcher(client, target_of(key))
+        fetch = fetcher_of(client, target_of(key))
 
-        def rows_of(fetched: list[Fetched]) -> list[Row]:
+        def rows_of(fetched: list[Fetched[int]]) -> list[Row]:
             return [as_in_world(row) for each in fetched for row in each.page.rows]
 
         try:

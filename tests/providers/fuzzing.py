@@ -4,9 +4,7 @@
 a provider accepts has to mean the same to it, number for number and letter for letter.
 """
 
-import json
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +16,9 @@ from hypothesis import strategies as st
 from pipelines.providers import PROVIDERS
 from pipelines.providers.altura import AlturaItem
 from pipelines.providers.catenis import CatenisAsset
+from pipelines.providers.damage import GONE, changed, encode, places
 from pipelines.providers.hiro import HiroPrincipal
+from pipelines.providers.pages import Answer
 from pipelines.providers.provider import Provider, Target
 
 LONG = settings.get_current_profile_name() == "long"
@@ -47,40 +47,38 @@ ALTURA = {
     ],
     "count": 93,
 }
-CATENIS = {
-    "status": "success",
-    "data": {
-        "assetHolders": [
-            {
-                "holder": {"deviceId": "dnN3Ea43bhMTHtTvpytS", "name": "deviceB"},
-                "balance": {"total": Decimal("1145.7500000"), "unconfirmed": 0},
-            },
-            {
-                "holder": {"deviceId": "dv3htgvK7hjnKx3617Re", "prodUniqueId": "half \ud800"},
-                "balance": {"total": 9007199254740993, "unconfirmed": Decimal("1E-7")},
-            },
-            {
-                "migrated": True,
-                "balance": {"total": Decimal("250.5"), "unconfirmed": Decimal("0.1")},
-            },
-        ],
-        "hasMore": False,
+HOLDERS = [
+    {
+        "holder": {"deviceId": "dnN3Ea43bhMTHtTvpytS", "name": "deviceB"},
+        "balance": {"total": Decimal("1145.7500000"), "unconfirmed": 0},
     },
-}
+    {
+        "holder": {"deviceId": "dv3htgvK7hjnKx3617Re", "prodUniqueId": "half \ud800"},
+        "balance": {"total": 9007199254740993, "unconfirmed": Decimal("1E-7")},
+    },
+    {
+        "holder": {"deviceId": "dQrtVkPqT1hYxL7Rb2Aa"},
+        "balance": {"total": 1, "unconfirmed": 1},
+    },
+    {
+        "migrated": True,
+        "balance": {"total": Decimal("250.5"), "unconfirmed": Decimal("0.1")},
+    },
+]
 
 
-def encode(value: object) -> str:
-    """JSON, with Decimals as they are spelled; ASCII alone."""
-    if isinstance(value, dict):
-        return f"{{{','.join(f'{json.dumps(key)}:{encode(of)}' for key, of in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{','.join(map(encode, value))}]"
-    return str(value) if isinstance(value, Decimal) else json.dumps(value)
+def catenis(entries: list[Any], *, has_more: bool = False) -> Any:
+    return {"status": "success", "data": {"assetHolders": entries, "hasMore": has_more}}
 
 
-def recorded(name: str) -> bytes:
-    """The body of what Hiro's real server answered."""
-    return (REFERENCE / "hiro" / name).read_bytes().partition(b"\n{")[2].join([b"{", b""])
+CATENIS = catenis(HOLDERS)
+
+
+def recorded(name: str) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers of what Hiro's real server answered."""
+    head, _, body = (REFERENCE / "hiro" / name).read_bytes().partition(b"{")
+    lines = [line.partition(": ") for line in head.decode().split("\n")[1:]]
+    return b"{" + body, {key.lower(): value.strip() for key, _, value in lines if value}
 
 
 Meaning = tuple[list[tuple[Any, ...]], int | None]
@@ -102,10 +100,11 @@ class Subject:
         return self.provider.name
 
     def read(self, body: bytes) -> Any:
-        return self.provider.read_page(self.target, self.start, self.limit, body)
+        answer = Answer(200, {}, body)
+        return self.provider.addressing.read_page(self.target, self.start, self.limit, answer)
 
 
-def _altura(document: Any) -> Meaning:
+def meaning_for_altura(document: Any) -> Meaning:
     names = ("name", "profilePic", "profilePicUrl")
     rows = [
         (
@@ -118,7 +117,7 @@ def _altura(document: Any) -> Meaning:
     return rows, document["count"]
 
 
-def _hiro(document: Any) -> Meaning:
+def meaning_for_hiro(document: Any) -> Meaning:
     rows = [
         (
             holding["asset_identifier"],
@@ -132,7 +131,7 @@ def _hiro(document: Any) -> Meaning:
     return rows, document["total"]
 
 
-def _catenis(document: Any) -> Meaning:
+def meaning_for_catenis(document: Any) -> Meaning:
     rows = [
         (
             entry["holder"]["deviceId"],
@@ -161,7 +160,7 @@ SUBJECTS = (
         start=0,
         limit=100,
         bodies=(encode(ALTURA).encode(),),
-        meaning=_altura,
+        meaning=meaning_for_altura,
     ),
     Subject(
         PROVIDERS["hiro"],
@@ -169,10 +168,10 @@ SUBJECTS = (
         start=0,
         limit=200,
         bodies=(
-            recorded("shapes/misc-types.http"),
-            recorded("pages/page-limit200-offset0000.http"),
+            recorded("shapes/misc-types.http")[0],
+            recorded("pages/page-limit200-offset0000.http")[0],
         ),
-        meaning=_hiro,
+        meaning=meaning_for_hiro,
     ),
     Subject(
         PROVIDERS["catenis"],
@@ -180,31 +179,9 @@ SUBJECTS = (
         start=0,
         limit=500,
         bodies=(encode(CATENIS).encode(),),
-        meaning=_catenis,
+        meaning=meaning_for_catenis,
     ),
 )
-
-
-def strictly(body: bytes) -> Any:
-    """A body by the letter of RFC 8259. Raises ValueError, as json does, for any other: for what is
-    not UTF-8, for NaN, for a key that stands twice."""
-    return json.loads(
-        body.decode(),
-        parse_float=Decimal,
-        parse_constant=_no_constant,
-        object_pairs_hook=_once,
-    )
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a key stands twice")
-    return members
 
 
 SCALARS = (
@@ -231,7 +208,6 @@ ANY_JSON = st.recursive(
     ),
     max_leaves=20,
 )
-GONE = object()
 
 
 @st.composite
@@ -245,88 +221,9 @@ def one_thing_changed(draw: Callable[..., Any], documents: tuple[Any, ...]) -> A
     return changed(document, place, lambda _: new)
 
 
-def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where each value of a document is: the keys and positions that lead to it."""
-    yield above
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(inner, (*above, key))
-
-
-def changed(value: Any, place: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
-    """A copy of a document, with `change` applied to the value at `place`."""
-    if not place:
-        new = change(value)
-        return None if new is GONE else new
-    key, *rest = place
-    inner = change(value[key]) if not rest else changed(value[key], tuple(rest), change)
-    keys = value if isinstance(value, dict) else range(len(value))
-    kept = {at: inner if at == key else value[at] for at in keys if at != key or inner is not GONE}
-    return kept if isinstance(value, dict) else list(kept.values())
-
-
 def seed() -> int:
     if LONG:
         from tests.providers.long_fuzz import SEED  # noqa: PLC0415 - importing it makes a run long
 
         return SEED
     return 1
-
-
-def mutations(bodies: tuple[bytes, ...], count: int, seed: int) -> Iterator[bytes]:
-    """Bodies with one to four things done to their bytes: flipped, cut, put in, doubled, …."""
-    chance = random.Random(seed)
-    for _ in range(count):
-        body = bytearray(chance.choice(bodies))
-        for _ in range(chance.randint(1, 4)):
-            chance.choice(_MUTATORS)(chance, body, chance.choice(bodies))
-        yield bytes(body)
-
-
-_TOKENS = (
-    *(bytes([byte]) for byte in b'{}[]",:\\0-+.eE\x00\x1f\x7f\xff'),
-    b"null", b"true", b"NaN", b"Infinity", b"-0", b"1e9", b"00", b"\\ud800", b"\\u0000", b"\\",
-    b"\xef\xbb\xbf", b"\xc0\x80", b"9" * 400, b"0." + b"0" * 60 + b"1", b"1e-999",
-    b'"holders":[],', b'"count":0,', b'"total":0,', b'"results":[],', b'"hasMore":true,',
-)  # fmt: skip
-
-
-def _span(chance: random.Random, body: bytes | bytearray) -> slice:
-    start = chance.randint(0, len(body))
-    return slice(start, start + chance.choice([1, 2, 8, 40, 400]))
-
-
-def _flip(chance: random.Random, body: bytearray, _: bytes) -> None:
-    if body:
-        body[chance.randrange(len(body))] ^= 1 << chance.randrange(8)
-
-
-def _cut(chance: random.Random, body: bytearray, _: bytes) -> None:
-    del body[_span(chance, body)]
-
-
-def _end(chance: random.Random, body: bytearray, _: bytes) -> None:
-    del body[chance.randint(0, len(body)) :]
-
-
-def _insert(chance: random.Random, body: bytearray, _: bytes) -> None:
-    at = chance.randint(0, len(body))
-    body[at:at] = chance.choice(_TOKENS)
-
-
-def _double(chance: random.Random, body: bytearray, _: bytes) -> None:
-    span = _span(chance, body)
-    body[span] = body[span] * 2
-
-
-def _splice(chance: random.Random, body: bytearray, other: bytes) -> None:
-    body[_span(chance, body)] = other[_span(chance, other)]
-
-
-def _digit(chance: random.Random, body: bytearray, _: bytes) -> None:
-    digits = [at for at, byte in enumerate(body[:4000]) if byte in b"0123456789"]
-    if digits:
-        body[chance.choice(digits)] = chance.choice(b"0123456789.-eE")
-
-
-_MUTATORS = (_flip, _cut, _end, _insert, _double, _splice, _digit)

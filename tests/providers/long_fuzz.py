@@ -1,6 +1,8 @@
-"""A longer and ever different run of test_fuzz.py, which else repeats itself and takes seconds:
+"""A longer and ever different run of test_fuzz.py and test_conformance.py, which else repeat
+themselves and take seconds:
 
-python -m pytest -n0 -p tests.providers.long_fuzz tests/providers/test_fuzz.py
+python -m pytest -n0 -p tests.providers.long_fuzz tests/providers/test_fuzz.py \
+    tests/providers/test_conformance.py
 """
 
 import random

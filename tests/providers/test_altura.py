@@ -15,7 +15,8 @@ from pipelines.providers.altura import (
     page_request,
     read_page,
 )
-from pipelines.providers.provider import Outgoing, Page, Row
+from pipelines.providers.pages import Answer, Page, Row
+from pipelines.providers.provider import Outgoing
 
 ITEM = AlturaItem(address="0xf1151F738581f4f576ca28eef4844e7d91faad1b", token_id=7)
 
@@ -64,8 +65,8 @@ def holder(balance: str = "1", address: str = "0xaa", name: str = '"n"') -> str:
     return f'{{"address": "{address}", "balance": {balance}, "name": {name}}}'
 
 
-def read(body: bytes, start: int = 0, limit: int = 100) -> Page:
-    return read_page(ITEM, start, limit, body)
+def read(body: bytes, start: int = 0, limit: int = 100) -> Page[int]:
+    return read_page(ITEM, start, limit, Answer(200, {}, body))
 
 
 def only_row(body: bytes) -> Row:
@@ -106,11 +107,6 @@ def test_count_is_the_total_of_all_pages() -> None:
 
 def test_the_page_that_reaches_count_is_the_last() -> None:
     assert read(SAMPLE, start=89).last
-
-
-def test_a_set_without_holders_is_one_last_page() -> None:
-    page = read(answer())
-    assert (page.rows, page.total, page.last) == ((), 0, True)
 
 
 def test_an_empty_page_before_count_is_reached_is_not_the_last() -> None:
@@ -182,18 +178,10 @@ def test_an_address_is_kept_in_lower_case() -> None:
     ("body", "told"),
     [
         (b'{"error": "Item not found"}', "required field `holders`"),
-        (b'{"holders": null, "count": 0}', r"at `\$\.holders`"),
-        (b'{"holders": []}', "required field `count`"),
-        (b'{"holders": [], "count": "0"}', r"at `\$\.count`"),
-        (b'{"holders": [], "count": 0.0}', r"at `\$\.count`"),
-        (b'{"holders": [], "count": -1}', r"\$\.count is -1"),
         (b'{"holders": [{"balance": 1}], "count": 1}', r"`address` - at `\$\.holders\[0\]`"),
         (answer(holder(address="")), r"\$\.holders\[0\]\.address is empty"),
         (answer(holder(name="5")), r"at `\$\.holders\[0\]\.name`"),
         (b"<html><body>Checking your browser</body></html>", "it begins '<html>"),
-        (SAMPLE[:300], "truncated"),
-        (b"", "truncated"),
-        (SAMPLE + b"x", "trailing"),
         (b'{"holders": [], "count": 0, "x": ' + b"[" * 9999, "recursion"),
         (b'{"holders": [{"address": "\xff", "balance": 1}], "count": 1}', "utf-8"),
         (b'{"holders": [{"address": "\xff", "name": "\\ud83d"}], "count": 1}', "utf-8"),
@@ -210,11 +198,6 @@ def test_a_body_that_breaks_the_documented_form_is_refused(body: bytes, told: st
         read(body)
 
 
-def test_more_holders_than_asked_for_are_refused() -> None:
-    with pytest.raises(MalformedAnswer, match="4 holders on a page of 3"):
-        read(SAMPLE, limit=3)
-
-
 def test_more_holders_than_count_are_a_torn_walk() -> None:
     with pytest.raises(TornWalk, match=r"up to position 2, but \$\.count is 1"):
         read(answer(holder(), holder(address="0xbb"), count=1))
@@ -226,20 +209,8 @@ def test_a_page_that_reaches_beyond_count_is_a_torn_walk() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        b'{"error":"no"}',
-        b"<html><title>Attention Required!</title></html>",
-        b"",
-        b"\xff\xfe\x00",
-        b"x" * 100_000,
-    ],
-    ids=["JSON", "HTML", "empty", "binary", "long"],
-)
-@pytest.mark.parametrize(
     ("status", "kind", "advice"),
     [
-        (302, RequestRefused, ""),
         (400, RequestRefused, ""),
         (401, RequestRefused, "Set ALTURA_API_KEY"),
         (403, RequestRefused, "Check ALTURA_API_KEY"),
@@ -250,14 +221,13 @@ def test_a_page_that_reaches_beyond_count_is_a_torn_walk() -> None:
         (503, ServerFailed, ""),
     ],
 )
-def test_any_error_body_is_explained(
-    status: int, kind: type[Exception], advice: str, body: bytes
+def test_an_error_is_of_its_class_and_says_what_to_do(
+    status: int, kind: type[Exception], advice: str
 ) -> None:
-    error = explain(status, {}, body)
+    error = explain(status, {}, b'{"error":"no"}')
     assert type(error) is kind
     assert f"answered {status}: " in str(error)
     assert advice in str(error)
-    assert len(str(error)) < 700
 
 
 # --- what is sent ---------------------------------------------------------------------------------

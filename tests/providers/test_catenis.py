@@ -9,12 +9,14 @@ from pipelines.errors import ConfigurationError, MalformedAnswer, RequestRefused
 from pipelines.providers.catenis import (
     CatenisAsset,
     CatenisSettings,
+    Migrated,
     auth_headers,
     explain,
     page_request,
     read_page,
 )
-from pipelines.providers.provider import Aggregate, Outgoing, Page, Row
+from pipelines.providers.pages import Answer, Page, Row
+from pipelines.providers.provider import Outgoing
 
 ASSET = CatenisAsset(asset_id="aQjlzShmrnEZeeYBZihc")
 
@@ -69,8 +71,8 @@ def answer(*entries: str, has_more: str = '"hasMore": false') -> bytes:
     ).encode()
 
 
-def read(body: bytes, start: int = 0, limit: int = 500) -> Page:
-    return read_page(ASSET, start, limit, body)
+def read(body: bytes, start: int = 0, limit: int = 500) -> Page[int]:
+    return read_page(ASSET, start, limit, Answer(200, {}, body))
 
 
 def only_row(body: bytes) -> Row:
@@ -105,7 +107,7 @@ def test_an_answer_that_does_not_tell_the_end_is_refused(has_more: str) -> None:
 
 def test_an_unknown_asset_is_an_empty_set() -> None:
     page = read(answer())
-    assert (page.rows, page.aggregate, page.last) == ((), None, True)
+    assert (page.rows, page.extra, page.last) == ((), None, True)
 
 
 # --- the migrated amount --------------------------------------------------------------------------
@@ -117,22 +119,22 @@ def test_the_migrated_amount_is_no_holder() -> None:
 
 def test_the_migrated_amount_stands_apart() -> None:
     page = read(answer(entry(), migrated("250.5", "0.25")))
-    assert page.aggregate == Aggregate(Decimal("250.5"), Decimal("0.25"))
+    assert page.extra == Migrated(Decimal("250.5"), Decimal("0.25"))
 
 
 def test_the_migrated_amount_may_stand_anywhere_on_the_page() -> None:
     page = read(answer(migrated(), entry()))
-    assert (len(page.rows), page.aggregate) == (1, Aggregate(Decimal("250.5"), Decimal(0)))
+    assert (len(page.rows), page.extra) == (1, Migrated(Decimal("250.5"), Decimal(0)))
 
 
 def test_the_migrated_amount_has_room_beside_a_full_page_of_holders() -> None:
     page = read(answer(entry(), entry(device="d2"), migrated()), limit=2)
-    assert (len(page.rows), page.aggregate is not None) == (2, True)
+    assert (len(page.rows), page.extra is not None) == (2, True)
 
 
 def test_a_page_beyond_the_end_still_shows_the_migrated_amount() -> None:
     page = read(answer(migrated()), start=500)
-    assert (page.rows, page.last, page.aggregate is not None) == ((), True, True)
+    assert (page.rows, page.last, page.extra is not None) == ((), True, True)
 
 
 def test_a_second_migrated_amount_is_refused() -> None:
@@ -220,12 +222,6 @@ def test_a_name_is_whatever_its_owner_chose(written: str, decoded: str | None) -
     ("body", "told"),
     [
         (b'{"status": "error", "message": "Internal server error"}', r"at `\$\.status`|`data`"),
-        (b'{"status": "success"}', "required field `data`"),
-        (b'{"data": {"assetHolders": [], "hasMore": false}}', "required field `status`"),
-        (b'{"status": "success", "data": {"hasMore": false}}', "required field `assetHolders`"),
-        (b"<!DOCTYPE html><html><title>Catenis</title></html>", "it begins '<!DOCTYPE"),
-        (b"", "truncated"),
-        (SAMPLE[:200], "truncated"),
         (answer(entry(device="")), r"assetHolders\[0\]\.holder\.deviceId is empty"),
         (answer('{"holder": {"deviceId": "d"}}'), r"`balance` - at `\$\.data\.assetHolders\[0\]`"),
         (answer('{"holder": {}, "balance": {}}'), r"at `\$\.data\.assetHolders\[0\]"),
@@ -235,11 +231,6 @@ def test_a_name_is_whatever_its_owner_chose(written: str, decoded: str | None) -
 def test_a_body_that_breaks_the_documented_form_is_refused(body: bytes, told: str) -> None:
     with pytest.raises(MalformedAnswer, match=told):
         read(body)
-
-
-def test_more_holders_than_asked_for_are_refused() -> None:
-    with pytest.raises(MalformedAnswer, match="2 holders on a page of 1"):
-        read(SAMPLE, limit=1)
 
 
 @pytest.mark.parametrize(

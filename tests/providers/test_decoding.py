@@ -13,10 +13,11 @@ from msgspec import UNSET
 
 from pipelines.errors import MalformedAnswer
 from pipelines.providers import decoding
+from pipelines.providers.damage import strictly
 from pipelines.providers.decoding import OptionalText, decode
 from pipelines.providers.decoding import given as given_text
 from pipelines.providers.hiro import _Holdings
-from tests.providers.fuzzing import strictly, thoroughly
+from tests.providers.fuzzing import thoroughly
 
 Read = Callable[[str], tuple[int, dict[str, str], bytes]]
 

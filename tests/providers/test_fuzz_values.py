@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from pipelines.errors import MalformedAnswer
 from pipelines.extract.limits import asked_to_wait, until_reset
 from pipelines.providers import c32, clarity
+from pipelines.providers.damage import mutations
 from pipelines.providers.hiro import check_principal
-from tests.providers.fuzzing import MUTATIONS, SUBJECTS, mutations, seed, thoroughly
+from tests.providers.fuzzing import MUTATIONS, SUBJECTS, seed, thoroughly
 
 
 class TestClarity:

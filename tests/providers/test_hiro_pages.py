@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipelines.errors import MalformedAnswer
 from pipelines.providers import clarity, hiro
 from pipelines.providers.hiro import HiroPrincipal, _ClarityValue, _Holding
-from pipelines.providers.provider import Row
+from pipelines.providers.pages import Row
 from tests.providers.fuzzing import thoroughly
 
 PRINCIPAL = "SP2J6ZY48GV1EZ5V2V5RB9MP66SW86PYKKNRV9EJ7"

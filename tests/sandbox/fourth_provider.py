@@ -12,7 +12,9 @@ import msgspec
 from pydantic import Field
 
 from pipelines.providers.altura import ALTURA
-from pipelines.providers.provider import Column, Dataset, Page, PageRequest, Proof, Target
+from pipelines.providers.pages import Answer as Given
+from pipelines.providers.pages import Page, PageRequest, Positions
+from pipelines.providers.provider import Column, Dataset, Proof, Subject, Target
 from pipelines.sandbox.answers import Answer, Exchange, compact, lot
 from pipelines.sandbox.contract import (
     Asked,
@@ -126,13 +128,14 @@ class _Body(msgspec.Struct):
 
 def page_request(target: FourthTarget, start: int, limit: int) -> PageRequest:
     query = (("skip", str(start)), ("limit", str(limit)))
-    return PageRequest(f"/holders/{target.token}", query, start)
+    return PageRequest(f"/holders/{target.token}", query)
 
 
-def read_page(target: FourthTarget, start: int, limit: int, body: bytes) -> Page:
-    read = msgspec.json.decode(body, type=_Body)
+def read_page(target: FourthTarget, start: int, limit: int, answer: Given) -> Page[int]:
+    read = msgspec.json.decode(answer.body, type=_Body)
     rows = tuple((holder.address, holder.amount) for holder in read.holders)
-    return Page(start, limit, rows, read.total, last=start + len(rows) >= read.total)
+    following = start + len(rows)
+    return Page(start, limit, rows, following if following < read.total else None, read.total)
 
 
 FOURTH = replace(
@@ -140,13 +143,16 @@ FOURTH = replace(
     name="fourth",
     dataset=Dataset(
         name="fourth_holders",
+        title="Fourth",
         description="",
+        words=ALTURA.dataset.words,
+        asset=Subject(1),
+        holder="address",
+        amount="amount",
         columns=(Column("address", "text", ""), Column("amount", "numeric", "")),
         key=("address",),
     ),
     target_type=FourthTarget,
     proofs=(Proof.SINGLE_PAGE, Proof.DOUBLE_COLLECT),
-    page_request=page_request,
-    read_page=read_page,
-    caps_pages_silently=False,
+    addressing=Positions(page_request=page_request, read_page=read_page, tells_total=True),
 )

@@ -15,7 +15,8 @@ from pipelines.errors import SessionNotKept, TornWalk
 from pipelines.providers.altura import ALTURA
 from pipelines.providers.catenis import CATENIS
 from pipelines.providers.hiro import HIRO
-from pipelines.providers.provider import Dataset, Row
+from pipelines.providers.pages import Row
+from pipelines.providers.provider import Dataset
 from pipelines.warehouse.copy_text import CopyText
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.session import TABLE_PREFIX
