@@ -43,11 +43,15 @@ def render_for(file: Path, providers: Mapping[str, Provider]) -> str:
 def _names(providers: tuple[Provider, ...]) -> dict[str, sql.Composable]:
     """What the files leave open."""
     with_amounts = [provider for provider in providers if provider.dataset.amount]
+    of_target = {
+        "holder": _of_target(providers, lambda dataset: dataset.holder or Subject()),
+        "asset": _of_target(providers, lambda dataset: dataset.asset),
+        "token": _of_target(providers, lambda dataset: dataset.token),
+    }
     return {
         "facts": sql.SQL(",\n        ").join(map(_facts, providers)),
-        "holder": sql.SQL("coalesce(h.holder, t.subject)"),
-        "asset": _of_subject("asset", providers, lambda dataset: dataset.asset),
-        "token": _of_subject("token", providers, lambda dataset: dataset.token),
+        **{name: _or_of_target(name, of) for name, of in of_target.items()},
+        **{f"{name}_of_target": of or _NO_TEXT for name, of in of_target.items()},
         **{f"branches_of_{half}": _branches(providers, half) for half in ("current", "history")},
         "providers": sql.Literal(f"{_either([one.name for one in providers])}."),
         "providers_with_amounts": sql.Literal(f"{_either([one.name for one in with_amounts])}."),
@@ -104,13 +108,10 @@ def _text(column: Column) -> sql.Composable:
     return sql.SQL(casts[column.type]).format(sql.Identifier("c", column.name))
 
 
-def _of_subject(
-    name: str,
-    providers: tuple[Provider, ...],
-    said: Callable[[Dataset], str | Subject | None],
-) -> sql.Composable:
-    """What a row says itself, or else its target's subject."""
-    own = sql.Identifier("h", name)
+def _of_target(
+    providers: tuple[Provider, ...], said: Callable[[Dataset], str | Subject | None]
+) -> sql.Composable | None:
+    """What a target's subject says of all its rows; None where no dataset has it say that."""
     cases = []
     for provider in providers:
         source = said(provider.dataset)
@@ -121,9 +122,13 @@ def _of_subject(
                     sql.Literal(provider.name), part if source.part else sql.SQL("t.subject")
                 )
             )
-    if not cases:
-        return own
-    return sql.SQL("coalesce({}, case t.provider {} end)").format(own, sql.SQL(" ").join(cases))
+    return sql.SQL("case t.provider {} end").format(sql.SQL(" ").join(cases)) if cases else None
+
+
+def _or_of_target(name: str, of_target: sql.Composable | None) -> sql.Composable:
+    """What a row says itself, or else its target."""
+    own = sql.Identifier("h", name)
+    return sql.SQL("coalesce({}, {})").format(own, of_target) if of_target else own
 
 
 def _facts(provider: Provider) -> sql.Composable:

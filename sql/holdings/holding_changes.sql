@@ -1,14 +1,16 @@
+-- The names that the target says are added to what has changed, not to all that is compared.
 create or replace view holding_changes as
 select
     t.provider,
     s.target_id,
-    t.name as target,
+    t.target,
     t.label,
+    t.holds as target_holds,
     d.change,
     d.key_hash,
-    d.holder,
-    d.asset,
-    d.token,
+    coalesce(d.holder, t.holder) as holder,
+    coalesce(d.asset, t.asset) as asset,
+    coalesce(d.token, t.token) as token,
     d.quantity_before,
     d.quantity_after,
     d.acquisition_before,
@@ -20,7 +22,7 @@ select
     s.snapshot_id
 from snapshot s
 join snapshot p on p.snapshot_id = s.previous_id
-join target t on t.target_id = s.target_id
+join holding_target t on t.target_id = s.target_id
 cross join lateral (
     select
         case
@@ -32,9 +34,9 @@ cross join lateral (
             else 'profile'
         end as change,
         coalesce(n.key_hash, o.key_hash) as key_hash,
-        coalesce(n.holder, o.holder) as holder,
-        coalesce(n.asset, o.asset) as asset,
-        coalesce(n.token, o.token) as token,
+        coalesce(n.row_holder, o.row_holder) as holder,
+        coalesce(n.row_asset, o.row_asset) as asset,
+        coalesce(n.row_token, o.row_token) as token,
         o.quantity as quantity_before,
         n.quantity as quantity_after,
         o.acquisition as acquisition_before,
@@ -43,8 +45,8 @@ cross join lateral (
         n.height as height_after
     from (
         select
-            h.key_hash, h.holder, h.asset, h.token, h.quantity, h.acquisition, h.height,
-            h.held_since
+            h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.acquisition,
+            h.height, h.held_since
         from holding_current h
         where
             h.provider = t.provider
@@ -52,8 +54,8 @@ cross join lateral (
             and h.valid_from = s.snapshot_at
         union all
         select
-            h.key_hash, h.holder, h.asset, h.token, h.quantity, h.acquisition, h.height,
-            h.held_since
+            h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.acquisition,
+            h.height, h.held_since
         from holding_history h
         where
             h.provider = t.provider
@@ -62,8 +64,8 @@ cross join lateral (
     ) n
     full join (
         select
-            h.key_hash, h.holder, h.asset, h.token, h.quantity, h.acquisition, h.height,
-            h.held_since
+            h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.acquisition,
+            h.height, h.held_since
         from holding_history h
         where
             h.provider = t.provider
@@ -77,6 +79,7 @@ comment on column holding_changes.provider is {providers};
 comment on column holding_changes.target_id is 'The target that it was seen in.';
 comment on column holding_changes.target is 'Identity of the target: provider:subject?options.';
 comment on column holding_changes.label is 'Name given to the target by people; may be null.';
+comment on column holding_changes.target_holds is 'Whether the target is itself the holder of all its rows.';
 comment on column holding_changes.change is 'entered, exited, increased, decreased, reacquired (left and came back in between) or profile (only attributes differ).';
 comment on column holding_changes.key_hash is 'First 16 bytes of SHA-256 over the key columns, each with its length before it.';
 comment on column holding_changes.holder is {holders};

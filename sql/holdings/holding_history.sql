@@ -1,6 +1,6 @@
 -- A branch reads one table and nothing else, so that Postgres takes the union apart and an order or
 -- a bound reaches the index of each. The target comes from outside the branches; it is left out of
--- the plan where no name is asked for.
+-- the plan where no name is asked for, and row_holder, row_asset and row_token spare it.
 create or replace view holding_history as
 select
     h.provider,
@@ -11,6 +11,9 @@ select
     {asset} as asset,
     {token} as token,
     h.quantity,
+    h.holder as row_holder,
+    h.asset as row_asset,
+    h.token as row_token,
     h.one_per_holder,
     h.acquisition,
     h.height,
@@ -32,6 +35,9 @@ comment on column holding_history.holder is {holders};
 comment on column holding_history.asset is {assets};
 comment on column holding_history.token is {tokens};
 comment on column holding_history.quantity is 'Amount held; 1 for a non-fungible token.';
+comment on column holding_history.row_holder is 'What the row itself says; null where holding_target says it for all rows of the target.';
+comment on column holding_history.row_asset is 'Likewise.';
+comment on column holding_history.row_token is 'Likewise.';
 comment on column holding_history.one_per_holder is 'Whether this is all that the holder has in the target; else several rows may be of one holder.';
 comment on column holding_history.acquisition is 'Transaction by which the holder got it; null where the provider names none.';
 comment on column holding_history.height is 'Block of that transaction; null where the provider names none.';

@@ -33,14 +33,17 @@ begin atomic
         select
             t.provider,
             t.target_id,
-            t.name as target,
+            t.target,
             t.label,
+            t.holder,
+            t.asset,
+            t.token,
             a.snapshot_at as changed_after,
             b.snapshot_at as changed_at,
             b.snapshot_until as changed_until,
             a.snapshot_id as earlier_snapshot_id,
             b.snapshot_id as later_snapshot_id
-        from target t
+        from holding_target t
         cross join lateral (
             select s.snapshot_id, s.snapshot_at
             from snapshot s
@@ -57,7 +60,7 @@ begin atomic
         ) b
         where
             b.snapshot_at > a.snapshot_at
-            and (only_target is null or only_target in (t.name, t.label))
+            and (only_target is null or only_target in (t.target, t.label))
     )
     select
         p.provider,
@@ -72,9 +75,9 @@ begin atomic
             when d.again then 'reacquired'
             else 'profile'
         end,
-        d.holder,
-        d.asset,
-        d.token,
+        coalesce(d.holder, p.holder),
+        coalesce(d.asset, p.asset),
+        coalesce(d.token, p.token),
         d.quantity_before,
         d.quantity_after,
         coalesce(d.quantity_after, 0) - coalesce(d.quantity_before, 0),
@@ -87,15 +90,16 @@ begin atomic
     cross join lateral (
         select
             key_hash,
-            coalesce(n.holder, o.holder) as holder,
-            coalesce(n.asset, o.asset) as asset,
-            coalesce(n.token, o.token) as token,
+            coalesce(n.row_holder, o.row_holder) as holder,
+            coalesce(n.row_asset, o.row_asset) as asset,
+            coalesce(n.row_token, o.row_token) as token,
             o.quantity as quantity_before,
             n.quantity as quantity_after,
             n.held_since <> o.held_since as again
         from (
             select
-                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.attributes, h.held_since
+                h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.attributes,
+                h.held_since
             from holding_current h
             where
                 h.provider = p.provider
@@ -104,7 +108,8 @@ begin atomic
                 and h.valid_from <= p.changed_at
             union all
             select
-                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.attributes, h.held_since
+                h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.attributes,
+                h.held_since
             from holding_history h
             where
                 h.provider = p.provider
@@ -115,7 +120,8 @@ begin atomic
         ) n
         full join (
             select
-                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.attributes, h.held_since
+                h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.attributes,
+                h.held_since
             from holding_history h
             where
                 h.provider = p.provider

@@ -4,8 +4,8 @@ select
     t.target_id,
     t.target,
     t.label,
-    r.holder,
-    r.asset,
+    coalesce(r.holder, w.holder) as holder,
+    coalesce(r.asset, w.asset) as asset,
     r.tokens,
     r.quantity,
     r.held_since,
@@ -14,10 +14,11 @@ select
     t.snapshot_id,
     t.snapshot_at
 from mart.targets t
+join holding_target w using (target_id)
 cross join lateral (
     select
-        h.holder,
-        h.asset,
+        h.row_holder as holder,
+        h.row_asset as asset,
         1::bigint as tokens,
         h.quantity,
         h.held_since,
@@ -26,15 +27,15 @@ cross join lateral (
     where h.provider = t.provider and h.target_id = t.target_id and h.one_per_holder
     union all
     select
-        h.holder,
-        h.asset,
+        h.row_holder,
+        h.row_asset,
         count(*),
         sum(h.quantity),
         min(h.held_since),
         rank() over (order by sum(h.quantity) desc)
     from holding_current h
     where h.provider = t.provider and h.target_id = t.target_id and not h.one_per_holder
-    group by h.holder, h.asset
+    group by h.row_holder, h.row_asset
 ) r
 where t.retired_at is null;
 

@@ -36,6 +36,7 @@ begin atomic
         t.snapshot_id,
         t.snapshot_at
     from mart.targets t
+    join holding_target w using (target_id)
     cross join lateral (
         (
             select c.holder, c.asset, c.quantity, c.held_since
@@ -46,11 +47,15 @@ begin atomic
         )
         union all
         (
-            select c.holder, c.asset, sum(c.quantity), min(c.held_since)
+            select
+                coalesce(c.row_holder, w.holder),
+                coalesce(c.row_asset, w.asset),
+                sum(c.quantity),
+                min(c.held_since)
             from holding_current c
             where c.provider = t.provider and c.target_id = t.target_id and not c.one_per_holder
-            group by c.holder, c.asset
-            order by sum(c.quantity) desc, c.holder, c.asset
+            group by c.row_holder, c.row_asset
+            order by sum(c.quantity) desc, c.row_holder, c.row_asset
             limit how_many
         )
     ) h

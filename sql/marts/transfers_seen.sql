@@ -47,32 +47,30 @@ from (
             provider, target_id, target, holder, snapshot_id, key_hash, changed_after,
             changed_until, acquisition_after as acquisition, height_after as height
         from holding_changes
-        where
-            change in ('entered', 'reacquired')
-            and provider in (select d.provider from dataset d where d.target_holds)
+        where target_holds and change in ('entered', 'reacquired')
         union all
         -- What a target had in its first snapshot came before, nobody knows when.
         select
-            t.provider, t.target_id, t.name, h.holder, s.snapshot_id, h.key_hash, null,
+            t.provider, t.target_id, t.target, t.holder, s.snapshot_id, h.key_hash, null,
             s.snapshot_until, h.acquisition, h.height
-        from target t
+        from holding_target t
         join snapshot s on s.target_id = t.target_id and s.previous_id is null
         cross join lateral (
-            select h.holder, h.key_hash, h.acquisition, h.height
+            select h.key_hash, h.acquisition, h.height
             from holding_current h
             where
                 h.provider = t.provider
                 and h.target_id = t.target_id
                 and h.valid_from = s.snapshot_at
             union all
-            select h.holder, h.key_hash, h.acquisition, h.height
+            select h.key_hash, h.acquisition, h.height
             from holding_history h
             where
                 h.provider = t.provider
                 and h.target_id = t.target_id
                 and h.valid_from = s.snapshot_at
         ) h
-        where t.provider in (select d.provider from dataset d where d.target_holds)
+        where t.holds
     ) n
         on n.provider = x.provider
         and n.key_hash = x.key_hash
@@ -80,9 +78,7 @@ from (
         and n.height >= x.height_before
         and n.acquisition <> x.acquisition_before
         and (n.target_id <> x.target_id or n.snapshot_id > x.snapshot_id)
-    where
-        x.change = 'exited'
-        and x.provider in (select d.provider from dataset d where d.target_holds)
+    where x.target_holds and x.change = 'exited'
     order by
         x.target_id,
         x.snapshot_id,

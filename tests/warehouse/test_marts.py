@@ -88,6 +88,30 @@ def test_what_was_held_is_united_with_the_names_that_its_marts_say(pipeline, his
         assert set(versions) <= set(told)
 
 
+@pytest.mark.parametrize("mart", ["positions_as_of", "holders_as_of"])
+def test_many_targets_together_are_answered_as_each_by_itself(pipeline, world: World, mart):
+    keys = [add(20) for _ in range(6) for add in (world.add_altura_item, world.add_hiro_principal)]
+    keys += [world.add_catenis_asset(20) for _ in range(6)]
+    for _ in range(2):
+        taken = [pipeline.take(key) for key in keys]
+        world.tick(2)
+    [moment] = {max(snapshot.snapshot_at for snapshot in taken)}
+    together = pipeline.sql(f"select * from mart.{mart}(:moment)", moment=moment)
+    alone = [
+        row
+        for key in keys
+        for row in pipeline.sql(f"select * from mart.{mart}(:moment, :key)", moment=moment, key=key)
+    ]
+    assert len({row.target for row in together}) == len(keys) > 16
+    assert sorted(together, key=str) == sorted(alone, key=str)
+    some = f"select * from mart.{mart}(:moment) where target = :key"
+    for key in keys[:3]:
+        found = pipeline.sql(some, moment=moment, key=key)
+        assert sorted(found, key=str) == sorted(
+            (row for row in alone if row.target == key), key=str
+        )
+
+
 def test_a_retired_target_leaves_now_and_keeps_its_history(pipeline, history):
     key = next(iter(history))
     [(moment,)] = pipeline.sql(

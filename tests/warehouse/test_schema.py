@@ -1,5 +1,6 @@
 """The migrations, against what the code and the analysts expect of them."""
 
+import re
 import threading
 from itertools import permutations
 
@@ -9,6 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from pipelines.errors import ConfigurationError, SchemaNotReady, WarehouseUnreachable
+from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.warehouse.migrate import SQL, check_schema, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url
@@ -216,6 +218,19 @@ CATALOG = """
     from pg_index i join pg_class c on c.oid = i.indexrelid
     where i.indrelid = cast(:table as regclass) order by c.relname
 """
+
+
+PROVIDERLESS = ["pipelines/analysis", "pipelines/warehouse"] + [
+    f"sql/{room}" for room in ("audit", "datasets", "holdings", "marts", "report")
+]
+
+
+@pytest.mark.parametrize("folder", PROVIDERLESS)
+def test_a_providers_name_is_said_in_its_own_file_only(folder):
+    names = re.compile("|".join(PROVIDERS), re.IGNORECASE)
+    files = [file for file in (ROOT / folder).rglob("*") if file.suffix in (".sql", ".py", ".html")]
+    assert files
+    assert [str(file) for file in files if names.search(file.read_text(encoding="utf-8"))] == []
 
 
 def test_threads_that_ask_for_a_datasets_tables_at_once_all_get_them():
