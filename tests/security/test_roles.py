@@ -107,7 +107,7 @@ READER_MAY_NOT = [
     "create view mine as select 1",
     "create function mine() returns int language sql as 'select 1'",
     "create schema mine",
-    "drop view positions",
+    "drop view holding_current",
     "create table mart.mine (n int)",
     "create view mart.mine as select 1",
     "create or replace view mart.targets as select 1",
@@ -131,13 +131,13 @@ def test_the_reader_may_do_nothing_but_read(logins: Logins):
 
 WRITER_MAY_NOT = [
     "drop table snapshot",
-    "drop view positions",
+    "drop view holding_current",
     "truncate snapshot",
     "alter table snapshot add mine int",
     "alter table snapshot drop constraint snapshot_check",
     "create index on snapshot (proof)",
     "create table mine (n int)",
-    "create or replace view positions as select 1",
+    "create or replace view holding_current as select 1",
     "create schema mine",
     "create table mart.mine (n int)",
     "create or replace view mart.targets as select 1",
@@ -223,7 +223,7 @@ def test_what_somebody_else_migrated_is_handed_to_the_owner(prefix: str, admin_u
             " where relnamespace in ('public'::regnamespace, 'mart'::regnamespace)"
         )
         assert owners == [f"{prefix}owner"]
-        owner.execute("drop view positions cascade")
+        owner.execute("drop view holding_current cascade")
         owner.execute("drop view mart.targets cascade")
         owner.execute("delete from applied_marts")
     migrated = holdfast("migrate", DATABASE_URL=logins.url("owner"))
