@@ -25,11 +25,9 @@ from sqlalchemy import URL, make_url
 from pipelines.demo import demo_runtime
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
-from pipelines.providers.altura import AlturaItem
-from pipelines.providers.catenis import CatenisAsset
-from pipelines.providers.hiro import HiroPrincipal
 from pipelines.providers.provider import Target
 from pipelines.runtime import Runtime
+from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import EMPTY, World
 from pipelines.settings import Settings
@@ -206,13 +204,8 @@ class Pipeline:
 
     def target(self, key: str, **options: Any) -> Target:
         """The target of a key of the world, such as hiro:SP…."""
-        provider, _, subject = key.partition(":")
-        if provider == "altura":
-            address, _, token_id = subject.partition("/")
-            return AlturaItem(address=address, token_id=token_id, **options)
-        if provider == "hiro":
-            return HiroPrincipal(principal=subject, **options)
-        return CatenisAsset(asset_id=subject, **options)
+        provider = key.partition(":")[0]
+        return PROVIDERS[provider].target_type(**SANDBOXES[provider].target(key), **options)
 
     def take(
         self, target: Target | str, *, run: str | None = None, **settings: Any

@@ -59,12 +59,15 @@ def demo(
 @sandbox.command()
 def serve(
     port: Annotated[
-        int, typer.Option(min=0, max=65533, help="First of three neighbouring ports; 0: any.")
+        int,
+        typer.Option(
+            min=0, max=65_000, help="First of neighbouring ports, one a provider; 0: any."
+        ),
     ] = 4600,
     seed: Annotated[int, typer.Option(help="The world's seed.")] = 1,
     tick: Annotated[float, typer.Option(min=0, help="Seconds between changes; 0: none.")] = 5.0,
 ) -> None:
-    """Serve the three APIs over a small world until Ctrl-C; tells how to point Holdfast at it.
+    """Serve the providers' APIs over a small world until Ctrl-C; print how to reach them.
 
     \b
     holdfast sandbox serve > sandbox.env    then, in another shell:
