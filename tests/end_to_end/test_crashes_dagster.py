@@ -7,6 +7,7 @@ run are processes.
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,10 @@ def dagster(
 def end_runs() -> None:
     """End what a failed test left running; a code server waits for its runs."""
     for child in psutil.Process().children():
-        if "grpc" in child.cmdline():
-            for of_a_run in child.children(recursive=True):
-                of_a_run.kill()
+        with suppress(psutil.NoSuchProcess):  # one that has ended, or that nobody waited for yet
+            if "grpc" in child.cmdline():
+                for of_a_run in child.children(recursive=True):
+                    of_a_run.kill()
 
 
 def test_ended_while_pages_are_fetched_keeps_what_is_committed_and_nothing_of_the_rest(
