@@ -57,6 +57,8 @@ class Kind(Enum):
     DURATION = auto()
     TRUTH = auto()
     TEXT = auto()
+    LIST = auto()
+    """Several texts; in a file one text, as JSON."""
 
 
 _KINDS = {
@@ -114,5 +116,7 @@ def refuse_same_names(names: Iterable[str]) -> None:
 
 def _kind(name: str, oid: int) -> Kind:
     known = psycopg.adapters.types.get(oid)
+    if known and oid == known.array_oid:
+        return Kind.LIST
     kind = _KINDS.get(known.name, Kind.TEXT) if known else Kind.TEXT
     return Kind.RATIO if kind is Kind.EXACT and name in RATIOS else kind

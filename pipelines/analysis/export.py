@@ -114,8 +114,11 @@ def _select(source: Source, expressions: Sequence[sql.Composable]) -> sql.Compos
 
 
 def _value(column: Column) -> sql.Composable:
-    """The column; of a duration its seconds, which every program can read."""
+    """The column; of a duration its seconds and of a list its JSON, which every program can
+    read."""
     value = sql.Identifier("q", column.name)
+    if column.kind is Kind.LIST:
+        return sql.SQL("to_json({})::text").format(value)
     if column.kind is Kind.DURATION:
         return sql.SQL("extract(epoch from {})").format(value)
     return value
@@ -128,7 +131,7 @@ def _csv_text(column: Column, *, safe: bool) -> sql.Composable:
             return sql.SQL("to_char({} at time zone 'UTC', {})").format(value, sql.Literal(_ISO))
         case Kind.TRUTH:
             return sql.SQL("{}::text").format(value)
-        case Kind.TEXT if safe:
+        case Kind.TEXT | Kind.LIST if safe:
             return sql.SQL("case when {0}::text ~ {1} then '''' else '' end || {0}::text").format(
                 value, sql.Literal(FORMULA)
             )
@@ -247,6 +250,7 @@ def _arrow_type(column: Column) -> "pa.DataType":
         Kind.DURATION: _decimal(column),
         Kind.TRUTH: pa.bool_(),
         Kind.TEXT: pa.string(),
+        Kind.LIST: pa.string(),
     }[column.kind]
 
 

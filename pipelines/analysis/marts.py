@@ -39,6 +39,7 @@ _DTYPES = {
     Kind.DURATION: "timedelta64[us]",
     Kind.TRUTH: "boolean",
     Kind.TEXT: "str",
+    Kind.LIST: "object",
 }
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,11 +37,17 @@ def csv_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return as_json(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if hasattr(value, "total_seconds"):
         return format(Decimal(value.total_seconds()), ".6f")
     return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def as_json(texts: list[str | None]) -> str:
+    return json.dumps(texts, separators=(",", ":"), ensure_ascii=False)
 
 
 def plain(value: Decimal) -> str:
@@ -61,6 +68,8 @@ def parquet_value(value: Any, column: Column) -> Any:
             return plain(value)
         case Kind.TEXT:
             return str(value)
+        case Kind.LIST:
+            return as_json(value)
         case _:
             return value
 
