@@ -138,7 +138,7 @@ class Trial:
 
 
 def _apart(extra: Extra | None) -> Amounts:
-    """What migrated, as the judge takes it: only Catenis tells anything beside its rows."""
+    """What was told beside the rows, as the judge takes it."""
     if extra is None:
         return None, None
     total, unconfirmed = (Decimal(amount) for amount in extra if amount is not None)
