@@ -30,12 +30,12 @@ MOST_DIGITS = 38
 
 AMOUNT_SCALE = 7
 """Digits behind the point of an amount, a sum or a difference as a decimal in a file, which leaves
-31 before it. An asset of Catenis has at most 7 decimals (its server refuses to issue one with
-more); what the others count is whole."""
+31 before it. No provider's assets have more (one has 7, whose server refuses to issue an asset with
+8); what the others count is whole."""
 
 SCALES = {"balance": 0, "token_id": 0, "entered": 0, "exited": 0, "seconds": 6}
 """The same of columns that hold something else, also where `_before` or `_after` follows the name:
-amounts of Altura alone, Hiro's token ids, counts of rows, times. It never depends on the rows:
+amounts that are whole, token ids, counts of rows, times. It never depends on the rows:
 files of several days are read together, and DuckDB rounds where their types differ."""
 
 DURATION_SCALE = 6

@@ -150,7 +150,7 @@ def test_a_target_that_is_held_back_raises_it(alarm, take, watched, world: World
 
 
 def test_a_retired_target_raises_none_and_one_that_is_watched_again_at_its_next_tick(
-    alarm, take, watched, world: World
+    alarm, take, watched, world: World, holdfast, environment
 ):
     other = world.add_hiro_principal(2)
     take()
@@ -158,6 +158,7 @@ def test_a_retired_target_raises_none_and_one_that_is_watched_again_at_its_next_
     watched.let_pass(days=3)
     assert [one["target"] for one in alarm()] == [other]  # not yet retired, but not listed
     take()
+    holdfast("targets", "retire", "--absent", **environment)
     assert alarm() == []
     watched.write(watched.name, other)
     assert alarm() == []

@@ -115,6 +115,8 @@ def dagster(
     ):
         yield Dagster(instance, process.create_request_context())
         end_runs()
+        process._grpc_server_registry.shutdown_all_processes()
+        process._grpc_server_registry.wait_for_processes()
 
 
 def end_runs() -> None:

@@ -47,7 +47,9 @@ def sensor(orchestra) -> Sensor:
 
 def start_run(orchestra, job: str) -> dg.DagsterRun:
     definition = orchestra.definitions().resolve_job_def(job)
-    return orchestra.instance.create_run_for_job(definition, status=dg.DagsterRunStatus.STARTED)
+    return orchestra.instance.create_run_for_job(
+        definition, status=dg.DagsterRunStatus.STARTED, tags=definition.run_tags
+    )
 
 
 def publish(orchestra) -> None:

@@ -62,7 +62,6 @@ def test_the_command_writes_where_migrations_are(versions, monkeypatch, capsys):
     shutil.copy(versions / "0001_registry.py", sql / "migrations" / "versions")
     shutil.copy(SQL / templates.TABLES, sql / templates.TABLES)
     monkeypatch.setattr(templates, "SQL", sql)
-    monkeypatch.setattr(templates, "ROOT", versions)
     assert templates.main(["catenis", "--number", "0009"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Wrote sql/migrations/versions/0009_catenis_asset_holders.py",
