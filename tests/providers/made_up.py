@@ -33,6 +33,7 @@ from pipelines.providers.provider import (
     Provider,
     ProviderSettings,
     Target,
+    Words,
     count,
     excerpt,
     refusal,
@@ -116,12 +117,17 @@ MADE_UP = Provider(
     title="Made-up vaults",
     dataset=Dataset(
         name="made_up_deeds",
+        title="Made-up vaults",
         description="Deeds in each watched vault.",
+        words=Words(
+            target="a vault.", subject="a vault", row="deed", holder="vault", asset="deed id"
+        ),
         columns=(
             Column("deed_id", "text", "Id of the deed."),
             Column("shares", "numeric", "Shares that it is for."),
         ),
         key=("deed_id",),
+        asset="deed_id",
         amount="shares",
     ),
     target_type=Vault,
