@@ -5,11 +5,10 @@ what the proofs are measured against, so it uses nothing of the code that it is 
 the request and the reading of a page.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.extract.fetch import Fetched
-from pipelines.providers.pages import Extra, Row
+from pipelines.extract.fetch import Fetch
+from pipelines.providers.pages import Extra, Row, Start
 from pipelines.providers.provider import Dataset
 
 MOST_PAGES = 100
@@ -24,16 +23,16 @@ class NaiveSnapshot:
 
 
 def walk_naively(
-    fetch: Callable[[int, int], Fetched[int]], dataset: Dataset, page_size: int
+    fetch: Fetch[Start], beginning: Start, dataset: Dataset, page_size: int
 ) -> NaiveSnapshot | None:
-    """All pages in order; None where the test does not accept them."""
+    """All pages in order, from the beginning on; None where the test does not accept them."""
     rows: list[Row] = []
-    first = fetched = fetch(0, page_size)
-    for number in range(1, MOST_PAGES):
+    first = fetched = fetch(beginning, page_size)
+    for _ in range(1, MOST_PAGES):
         rows += fetched.page.rows
-        if fetched.page.last or not fetched.page.rows:
+        if fetched.page.next is None or not fetched.page.rows:
             break
-        fetched = fetch(number * page_size, page_size)
+        fetched = fetch(fetched.page.next, page_size)
     places = [dataset.column_names.index(name) for name in dataset.key]
     distinct = len({tuple(row[place] for place in places) for row in rows})
     total = fetched.page.total

@@ -14,10 +14,10 @@ from multiprocessing import get_context
 from random import Random
 
 from pipelines.errors import TornWalk
-from pipelines.extract.fetch import PositionFetcher, fetcher_of
+from pipelines.extract.fetch import CursorFetcher, fetcher_of
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
-from pipelines.providers.pages import Extra
+from pipelines.providers.pages import BEGINNING, Extra
 from pipelines.providers.provider import Proof
 from pipelines.sandbox.clients import settings_at, target_at
 from pipelines.sandbox.server import Sandbox
@@ -26,7 +26,7 @@ from pipelines.trials.between import Between
 from pipelines.trials.judge import Amounts, was_true
 from pipelines.trials.living import LivingSet
 from pipelines.trials.memory import MemoryDesk
-from pipelines.trials.naive import walk_naively
+from pipelines.trials.naive import NaiveSnapshot, walk_naively
 from pipelines.trials.tally import Tally
 from pipelines.trials.worlds import BY_NAME, TrialWorld
 from pipelines.walks import Walks
@@ -114,12 +114,9 @@ class Trial:
         """One walk by the naive test, judged the same way."""
         self._between.oldest = None
         clock = self._desk.clock()
-        fetch = fetcher_of(self._client, self._target)
-        if not isinstance(fetch, PositionFetcher):
-            raise TypeError("the naive walk counts positions")
         self.tally.naive_walks += 1
         try:
-            found = walk_naively(fetch, self._client.provider.dataset, self._kind.page_size)
+            found = self._walk_naively()
         except TornWalk:
             return
         if found is None:
@@ -135,6 +132,13 @@ class Trial:
             min(at, self._between.oldest or at),
             clock.latest(found.ended),
         )
+
+    def _walk_naively(self) -> NaiveSnapshot | None:
+        fetch = fetcher_of(self._client, self._target)
+        dataset, page_size = self._client.provider.dataset, self._kind.page_size
+        if isinstance(fetch, CursorFetcher):
+            return walk_naively(fetch, BEGINNING, dataset, page_size)
+        return walk_naively(fetch, 0, dataset, page_size)
 
 
 def _apart(extra: Extra | None) -> Amounts:
