@@ -17,7 +17,8 @@ from pipelines.snapshots import take_snapshot
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import PublishedSnapshot, Run
 from pipelines.warehouse.schema import dataset_tables
-from tests.providers.made_up import MADE_UP, Vault, VaultServer, VaultSettings, serving
+from tests.end_to_end.added.cursors_provider import MADE_UP, Vault, VaultSettings
+from tests.providers.made_up import VaultServer, serving
 
 TARGET = Vault(vault="main")
 ODD = "a:+ b?&<c>=/*!%2B#ä🦀"

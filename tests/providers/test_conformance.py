@@ -11,7 +11,8 @@ from pipelines.providers.conformance import Conformance, Recorded
 from pipelines.providers.damage import encode
 from pipelines.providers.hiro import HiroPrincipal
 from pipelines.providers.pages import Row
-from tests.providers import fuzzing, made_up
+from tests.end_to_end.added.cursors_provider import MADE_UP, Vault
+from tests.providers import fuzzing
 
 
 class Thorough(Conformance):
@@ -74,8 +75,8 @@ class TestCatenis(Thorough):
 class TestMadeUp(Thorough):
     """One with cursors."""
 
-    provider = made_up.MADE_UP
-    target = made_up.Vault(vault="main")
+    provider = MADE_UP
+    target = Vault(vault="main")
     walk = tuple(
         Recorded(
             start,

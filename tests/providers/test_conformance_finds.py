@@ -10,8 +10,8 @@ import pytest
 from pipelines.errors import RateLimited, RequestRefused
 from pipelines.providers.pages import Answer, Page, PageRequest
 from pipelines.providers.provider import Provider
-from tests.providers import made_up
-from tests.providers.made_up import MADE_UP
+from tests.end_to_end.added import cursors_provider as made_up
+from tests.end_to_end.added.cursors_provider import MADE_UP
 from tests.providers.test_conformance import TestMadeUp as Passing
 
 Read = Callable[[Page[str], Any, Answer], Page[str]]

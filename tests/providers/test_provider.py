@@ -8,7 +8,7 @@ from pipelines.providers import PROVIDERS
 from pipelines.providers.pages import Ground
 from pipelines.providers.provider import Proof
 from pipelines.warehouse.schema import snapshot
-from tests.providers.made_up import MADE_UP, page_request, read_page
+from tests.end_to_end.added.cursors_provider import MADE_UP, page_request, read_page
 
 HIRO, ALTURA, CATENIS = (PROVIDERS[name] for name in ("hiro", "altura", "catenis"))
 

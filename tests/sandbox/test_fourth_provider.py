@@ -19,7 +19,8 @@ from pipelines.settings import Settings
 from pipelines.trials.run import Trial
 from pipelines.trials.worlds import worlds_of
 from tests.conftest import forget_environment
-from tests.sandbox.fourth_provider import FOURTH, FourthSandbox
+from tests.end_to_end.added.positions_provider import FOURTH
+from tests.end_to_end.added.positions_sandbox import FourthSandbox
 
 
 @pytest.fixture(autouse=True)
