@@ -20,7 +20,7 @@ from pipelines.errors import HoldfastError
 from pipelines.orchestration.unfinished import TAG, TAG_VALUE
 from pipelines.runtime import Runtime
 from pipelines.warehouse.postgres import Warehouse
-from pipelines.warehouse.runs import end_run, look, server_started
+from pipelines.warehouse.runs import end_run, ended_from_outside, look, server_started
 
 SENSOR = "dead_runs_sensor"
 INTERVAL = 30
@@ -71,7 +71,11 @@ def end_dead_runs(instance: dg.DagsterInstance, warehouse: Warehouse, ours: OurR
     known = {run.run_id: run for run in begun}
     with warehouse.transaction() as connection:
         expected = {run.run_id: run.job_name for run in begun}
+        ended = ended_from_outside(connection, expected)
         dead = look(connection, expected, server_started(connection))
+    for run_id, why in ended.items():  # the one who ended it was killed before Dagster knew
+        told.append(f"run {run_id[:8]} of {expected[run_id]}: {why}")
+        _end(instance, warehouse, known[run_id], why)
     for silent in dead:
         told.append(f"run {silent.run_id[:8]} of {silent.job}: {silent}")
         if run := known.get(silent.run_id):

@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -177,6 +177,16 @@ def end_run(connection: sa.Connection, run_id: str, job: str, why: str) -> None:
     )
 
 
+def ended_from_outside(connection: sa.Connection, run_ids: Collection[str]) -> dict[str, str]:
+    """Those of the runs that were ended already, and why."""
+    found = connection.execute(
+        sa.select(runs.c.run_id, runs.c.ended_why).where(
+            runs.c.run_id.in_(run_ids), runs.c.ended_at.is_not(None)
+        )
+    )
+    return {row.run_id: row.ended_why for row in found}
+
+
 @dataclass(frozen=True)
 class Silent:
     """A run that shows no sign of life. `seen_at`: its last one; None where it never had any."""
@@ -206,14 +216,16 @@ def look(connection: sa.Connection, expected: Mapping[str, str], started: dateti
     """Look at every run that has not ended, and return those that are dead.
 
     `expected` gives the ids of runs that somebody knows to be under way, with their jobs: they are
-    looked at even where their process never wrote a row. `started`: see `server_started`.
+    looked at even where their process never wrote a row, or died between two of its steps.
+    `started`: see `server_started`.
     """
     if expected:
         connection.execute(
             insert(runs).on_conflict_do_nothing(),
             [{"run_id": run_id, "job": job} for run_id, job in expected.items()],
         )
-    looked = connection.execute(sa.text(_LOOK), _LIMITS | {"started": started}).mappings()
+    known = {"started": started, "expected": list(expected)}
+    looked = connection.execute(sa.text(_LOOK), _LIMITS | known).mappings()
     return [
         Silent(row["run_id"], row["job"], row["worker"], row["seen_at"], row["silent_since"])
         for row in looked
@@ -247,7 +259,8 @@ _LOOK = """
                 and greatest(run.seen_at, run.waits_until, :started)
                     > now.at - cast(:long as interval) as lives
         from run, now
-        where run.finished_at is null and run.ended_at is null
+        where run.ended_at is null
+            and (run.finished_at is null or run.run_id = any (cast(:expected as text[])))
         for no key update of run
     )
     update run

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from pipelines.runtime import Runtime
 from pipelines.sandbox.world import World
-from pipelines.warehouse.runs import living
+from pipelines.warehouse.runs import end_run, living
 
 Status = dg.DagsterRunStatus
 JOBS = ("altura_snapshots", "hiro_snapshots", "after_snapshots", "audit")
@@ -137,6 +137,16 @@ def test_a_run_of_any_job_without_a_sign_is_ended(orchestra, pipeline, run_of, j
     assert "no sign of life" in look(orchestra)
     assert status_of(orchestra, run) is Status.FAILURE
     assert look(orchestra) == "no run is under way"
+
+
+def test_a_run_that_was_ended_in_the_warehouse_alone_is_ended_in_dagster_by_the_next_look(
+    orchestra, pipeline, run_of
+):
+    run = run_of()
+    with pipeline.warehouse.transaction() as connection:
+        end_run(connection, run.run_id, run.job_name, "whoever did was killed then")
+    assert "whoever did was killed then" in look(orchestra)
+    assert status_of(orchestra, run) is Status.FAILURE
 
 
 def test_a_run_that_a_person_ended_and_nobody_works_on_becomes_canceled(

@@ -172,6 +172,16 @@ def test_a_run_that_was_expected_begins_in_its_row(pipeline, warehouse):
         assert looked(warehouse) == []
 
 
+def test_a_run_that_died_between_two_steps_is_dead(pipeline, warehouse):
+    with living(warehouse, RUN, JOB):
+        pass
+    for _ in range(2):
+        assert looked(warehouse, {RUN: JOB}) == []
+        pass_time(pipeline, 1.9)
+    assert looked(warehouse) == [], "nobody says that it is still under way"
+    assert looked(warehouse, {RUN: JOB}) == [RUN]
+
+
 def test_what_was_ended_before_it_began_does_not_begin(warehouse):
     end(warehouse, "not launched in time")
     with pytest.raises(RunEnded, match="not launched in time"), living(warehouse, RUN, JOB):
