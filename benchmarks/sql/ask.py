@@ -26,6 +26,13 @@ LONGEST = 4.0
 """Seconds after which no further round begins, as soon as there are `FEWEST`."""
 
 
+UNDEFINED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+)
+
+
 class WrongAnswer(Exception):
     """A question was answered otherwise than the truth is."""
 
@@ -42,7 +49,8 @@ class Timed(msgspec.Struct, frozen=True):
 
 class Line(msgspec.Struct, frozen=True):
     """A question as it was answered. `ratio` is to the first baseline, `met` None where nothing is
-    promised; `node` is the node of the plan that took most of the time."""
+    promised; `node` is the node of the plan that took most of the time. `before` is an earlier
+    version's time for the same, where there was one that could answer."""
 
     title: str
     statement: str
@@ -53,6 +61,7 @@ class Line(msgspec.Struct, frozen=True):
     met: bool | None
     node: str
     plan: list[str]
+    before: Timed | None = None
 
 
 def parameters(connection: psycopg.Connection[Any], world: World) -> dict[str, object]:
@@ -101,16 +110,21 @@ def ask(
     given: Mapping[str, Any],
     *,
     rounds: int = ROUNDS,
+    earlier: psycopg.Connection[Any] | None = None,
 ) -> Line:
-    """The connection must bind on the client's side (`psycopg.ClientCursor`), so that statements
-    arrive with their values, as psql sends them. Raises WrongAnswer."""
+    """The connections must bind on the client's side (`psycopg.ClientCursor`), so that statements
+    arrive with their values, as psql sends them. `earlier` leads to the same world under an earlier
+    version's marts. Raises WrongAnswer."""
     given = {**given, **given["holders"][question.holder]}
     if question.truth:
         said, true = (connection.execute(s, given).fetchall() for s in question.truth)
         if sorted(said) != sorted(true):
             raise WrongAnswer(f"{question.title}: {said[:5]} is not {true[:5]}")
-    statements = [question.asked, *question.baselines.values()]
-    asked, *others = _in_turns(connection, statements, given, rounds)
+    turns = [(connection, s) for s in (question.asked, *question.baselines.values())]
+    if earlier and _answers(earlier, question.asked, given):
+        turns.append((earlier, question.asked))
+    asked, *others = _in_turns(turns, given, rounds)
+    before = others.pop() if len(others) > len(question.baselines) else None
     baselines = dict(zip(question.baselines, others, strict=True))
     baseline = others[0].median if others else None
     plan = _plan(connection, question.asked, given)
@@ -124,19 +138,30 @@ def ask(
         met=question.target.met(asked.median, baseline),
         node=decisive(plan),
         plan=plan,
+        before=before,
     )
 
 
+def _answers(
+    earlier: psycopg.Connection[Any], statement: LiteralString, given: Mapping[str, object]
+) -> bool:
+    """Whether an earlier version had what is asked for."""
+    try:
+        earlier.execute(statement, given)
+    except UNDEFINED:
+        return False
+    return True
+
+
 def _in_turns(
-    connection: psycopg.Connection[Any],
-    statements: Sequence[LiteralString],
+    turns: Sequence[tuple[psycopg.Connection[Any], LiteralString]],
     given: Mapping[str, object],
     rounds: int,
 ) -> list[Timed]:
-    taken: list[list[float]] = [[] for _ in statements]
+    taken: list[list[float]] = [[] for _ in turns]
     began = time.monotonic()
     for number in range(rounds + 1):
-        for statement, seconds in zip(statements, taken, strict=True):
+        for (connection, statement), seconds in zip(turns, taken, strict=True):
             start = time.perf_counter()
             connection.execute(statement, given).fetchall()
             if number:

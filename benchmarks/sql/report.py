@@ -37,7 +37,17 @@ def missed(results: Results) -> list[str]:
 
 def _answers(world: Answers) -> str:
     heads = ["", "target", "ms", "beside it, ms", "ratio", "met", "most of it"]
-    return table(heads, [_line(line) for line in world.lines])
+    rows = [_line(line) for line in world.lines]
+    if any(line.before for line in world.lines):
+        heads += ["before, ms", "ratio to before"]
+        rows = [row + _before(line) for row, line in zip(rows, world.lines, strict=True)]
+    return table(heads, rows)
+
+
+def _before(line: Line) -> list[str]:
+    if line.before is None:
+        return ["", ""]
+    return [_ms(line.before.median), f"{line.asked.median / line.before.median:.2f}"]
 
 
 def _line(line: Line) -> list[str]:
