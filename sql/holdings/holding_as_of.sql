@@ -32,9 +32,9 @@ begin atomic
         t.target_id,
         t.target,
         t.label,
-        r.holder,
-        r.asset,
-        r.token,
+        coalesce(r.holder, w.holder),
+        coalesce(r.asset, w.asset),
+        coalesce(r.token, w.token),
         r.quantity,
         t.quantity,
         r.one_per_holder,
@@ -44,6 +44,7 @@ begin atomic
         t.snapshot_id,
         t.snapshot_at
     from mart.targets_as_of(moment, only_target) t
+    join holding_target w using (target_id)
     cross join lateral (
         select
             p.*,
@@ -52,7 +53,7 @@ begin atomic
             select
                 h.holder, h.asset, h.token, h.quantity, h.one_per_holder, h.held_since,
                 h.valid_from
-            from holding_current h
+            from holding_rows_current h
             where
                 h.provider = t.provider
                 and h.target_id = t.target_id
@@ -61,7 +62,7 @@ begin atomic
             select
                 h.holder, h.asset, h.token, h.quantity, h.one_per_holder, h.held_since,
                 h.valid_from
-            from holding_history h
+            from holding_rows_history h
             where
                 h.provider = t.provider
                 and h.target_id = t.target_id
@@ -77,9 +78,9 @@ begin atomic
         r.target_id,
         r.target,
         r.label,
-        r.holder,
-        r.asset,
-        r.token,
+        coalesce(r.holder, w.holder),
+        coalesce(r.asset, w.asset),
+        coalesce(r.token, w.token),
         r.quantity,
         r.quantity_of_all,
         r.one_per_holder,
@@ -114,17 +115,18 @@ begin atomic
             select
                 h.target_id, h.holder, h.asset, h.token, h.quantity, h.one_per_holder,
                 h.held_since, h.valid_from
-            from holding_current h
+            from holding_rows_current h
             where h.provider = d.provider and h.valid_from <= moment
             union all
             select
                 h.target_id, h.holder, h.asset, h.token, h.quantity, h.one_per_holder,
                 h.held_since, h.valid_from
-            from holding_history h
+            from holding_rows_history h
             where h.provider = d.provider and tstzrange(h.valid_from, h.valid_to) @> moment
         ) p using (target_id)
         where t.provider = d.provider
     ) r
+    join holding_target w using (target_id)
     where
         only_target is null
         and (select count(*) from mart.targets_as_of(moment)) > 16;

@@ -34,9 +34,9 @@ cross join lateral (
             else 'profile'
         end as change,
         coalesce(n.key_hash, o.key_hash) as key_hash,
-        coalesce(n.row_holder, o.row_holder) as holder,
-        coalesce(n.row_asset, o.row_asset) as asset,
-        coalesce(n.row_token, o.row_token) as token,
+        coalesce(n.holder, o.holder) as holder,
+        coalesce(n.asset, o.asset) as asset,
+        coalesce(n.token, o.token) as token,
         o.quantity as quantity_before,
         n.quantity as quantity_after,
         o.acquisition as acquisition_before,
@@ -45,18 +45,18 @@ cross join lateral (
         n.height as height_after
     from (
         select
-            h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.acquisition,
+            h.key_hash, h.holder, h.asset, h.token, h.quantity, h.acquisition,
             h.height, h.held_since
-        from holding_current h
+        from holding_rows_current h
         where
             h.provider = t.provider
             and h.target_id = s.target_id
             and h.valid_from = s.snapshot_at
         union all
         select
-            h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.acquisition,
+            h.key_hash, h.holder, h.asset, h.token, h.quantity, h.acquisition,
             h.height, h.held_since
-        from holding_history h
+        from holding_rows_history h
         where
             h.provider = t.provider
             and h.target_id = s.target_id
@@ -64,9 +64,9 @@ cross join lateral (
     ) n
     full join (
         select
-            h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.acquisition,
+            h.key_hash, h.holder, h.asset, h.token, h.quantity, h.acquisition,
             h.height, h.held_since
-        from holding_history h
+        from holding_rows_history h
         where
             h.provider = t.provider
             and h.target_id = s.target_id

@@ -1,6 +1,4 @@
--- A branch reads one table and nothing else, so that Postgres takes the union apart and an order or
--- a bound reaches the index of each. The target comes from outside the branches; it is left out of
--- the plan where no name is asked for, and row_holder, row_asset and row_token spare it.
+-- The target is left out of the plan where nothing is asked for that it says.
 create or replace view holding_current as
 select
     h.provider,
@@ -11,9 +9,6 @@ select
     {asset} as asset,
     {token} as token,
     h.quantity,
-    h.holder as row_holder,
-    h.asset as row_asset,
-    h.token as row_token,
     h.one_per_holder,
     h.acquisition,
     h.height,
@@ -21,9 +16,7 @@ select
     h.held_since,
     h.valid_from,
     t.retired_at as valid_to
-from (
-    {branches_of_current}
-) h
+from holding_rows_current h
 left join target t on t.target_id = h.target_id;
 
 comment on view holding_current is 'All that is held now, in all datasets. One row for each position.';
@@ -35,9 +28,6 @@ comment on column holding_current.holder is {holders};
 comment on column holding_current.asset is {assets};
 comment on column holding_current.token is {tokens};
 comment on column holding_current.quantity is 'Amount held; 1 for a non-fungible token.';
-comment on column holding_current.row_holder is 'What the row itself says; null where holding_target says it for all rows of the target.';
-comment on column holding_current.row_asset is 'Likewise.';
-comment on column holding_current.row_token is 'Likewise.';
 comment on column holding_current.one_per_holder is 'Whether this is all that the holder has in the target; else several rows may be of one holder.';
 comment on column holding_current.acquisition is 'Transaction by which the holder got it; null where the provider names none.';
 comment on column holding_current.height is 'Block of that transaction; null where the provider names none.';

@@ -90,17 +90,17 @@ begin atomic
     cross join lateral (
         select
             key_hash,
-            coalesce(n.row_holder, o.row_holder) as holder,
-            coalesce(n.row_asset, o.row_asset) as asset,
-            coalesce(n.row_token, o.row_token) as token,
+            coalesce(n.holder, o.holder) as holder,
+            coalesce(n.asset, o.asset) as asset,
+            coalesce(n.token, o.token) as token,
             o.quantity as quantity_before,
             n.quantity as quantity_after,
             n.held_since <> o.held_since as again
         from (
             select
-                h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.attributes,
+                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.attributes,
                 h.held_since
-            from holding_current h
+            from holding_rows_current h
             where
                 h.provider = p.provider
                 and h.target_id = p.target_id
@@ -108,9 +108,9 @@ begin atomic
                 and h.valid_from <= p.changed_at
             union all
             select
-                h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.attributes,
+                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.attributes,
                 h.held_since
-            from holding_history h
+            from holding_rows_history h
             where
                 h.provider = p.provider
                 and h.target_id = p.target_id
@@ -120,9 +120,9 @@ begin atomic
         ) n
         full join (
             select
-                h.key_hash, h.row_holder, h.row_asset, h.row_token, h.quantity, h.attributes,
+                h.key_hash, h.holder, h.asset, h.token, h.quantity, h.attributes,
                 h.held_since
-            from holding_history h
+            from holding_rows_history h
             where
                 h.provider = p.provider
                 and h.target_id = p.target_id

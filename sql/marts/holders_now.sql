@@ -17,25 +17,25 @@ from mart.targets t
 join holding_target w using (target_id)
 cross join lateral (
     select
-        h.row_holder as holder,
-        h.row_asset as asset,
+        h.holder,
+        h.asset,
         1::bigint as tokens,
         h.quantity,
         h.held_since,
         rank() over (order by h.quantity desc) as rank
-    from holding_current h
+    from holding_rows_current h
     where h.provider = t.provider and h.target_id = t.target_id and h.one_per_holder
     union all
     select
-        h.row_holder,
-        h.row_asset,
+        h.holder,
+        h.asset,
         count(*),
         sum(h.quantity),
         min(h.held_since),
         rank() over (order by sum(h.quantity) desc)
-    from holding_current h
+    from holding_rows_current h
     where h.provider = t.provider and h.target_id = t.target_id and not h.one_per_holder
-    group by h.row_holder, h.row_asset
+    group by h.holder, h.asset
 ) r
 where t.retired_at is null;
 

@@ -4,9 +4,9 @@ select
     t.target_id,
     t.target,
     t.label,
-    r.holder,
-    r.asset,
-    r.token,
+    coalesce(r.holder, w.holder) as holder,
+    coalesce(r.asset, w.asset) as asset,
+    coalesce(r.token, w.token) as token,
     r.quantity,
     r.held_since,
     r.unchanged_since,
@@ -15,6 +15,7 @@ select
     t.snapshot_id,
     t.snapshot_at
 from mart.targets t
+join holding_target w using (target_id)
 cross join lateral (
     select
         h.holder,
@@ -24,7 +25,7 @@ cross join lateral (
         h.held_since,
         h.valid_from as unchanged_since,
         rank() over (order by h.quantity desc) as rank
-    from holding_current h
+    from holding_rows_current h
     where h.provider = t.provider and h.target_id = t.target_id
 ) r
 where t.retired_at is null;

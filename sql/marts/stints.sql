@@ -3,16 +3,16 @@ create or replace view mart.stints as
 select
     t.provider,
     t.target_id,
-    t.name as target,
+    t.target,
     t.label,
-    v.holder,
+    coalesce(v.holder, t.holder) as holder,
     v.key_hash,
     v.held_since,
     v.held_until,
     v.held_since = f.first_at as at_least,
     coalesce(v.held_until, f.last_at) - v.held_since as held_for,
     f.last_at as known_until
-from target t
+from holding_target t
 cross join lateral (
     select min(s.snapshot_at) as first_at, max(s.snapshot_at) as last_at
     from snapshot s
@@ -26,11 +26,11 @@ cross join lateral (
         case when bool_and(a.valid_to is not null) then max(a.valid_to) end as held_until
     from (
         select h.key_hash, h.holder, h.held_since, null::timestamptz as valid_to
-        from holding_current h
+        from holding_rows_current h
         where h.provider = t.provider and h.target_id = t.target_id
         union all
         select h.key_hash, h.holder, h.held_since, h.valid_to
-        from holding_history h
+        from holding_rows_history h
         where h.provider = t.provider and h.target_id = t.target_id
     ) a
     group by a.key_hash, a.held_since

@@ -28,8 +28,8 @@ begin atomic
         t.target,
         t.label,
         rank() over (partition by t.target_id order by h.quantity desc),
-        h.holder,
-        h.asset,
+        coalesce(h.holder, w.holder),
+        coalesce(h.asset, w.asset),
         h.quantity,
         h.quantity / nullif(t.quantity, 0),
         h.held_since,
@@ -40,27 +40,28 @@ begin atomic
     cross join lateral (
         (
             select c.holder, c.asset, c.quantity, c.held_since
-            from holding_current c
+            from holding_rows_current c
             where c.provider = t.provider and c.target_id = t.target_id and c.one_per_holder
             order by c.quantity desc, c.holder
             limit how_many
         )
         union all
         (
-            select
-                coalesce(c.row_holder, w.holder),
-                coalesce(c.row_asset, w.asset),
-                sum(c.quantity),
-                min(c.held_since)
-            from holding_current c
+            select c.holder, c.asset, sum(c.quantity), min(c.held_since)
+            from holding_rows_current c
             where c.provider = t.provider and c.target_id = t.target_id and not c.one_per_holder
-            group by c.row_holder, c.row_asset
-            order by sum(c.quantity) desc, c.row_holder, c.row_asset
+            group by c.holder, c.asset
+            order by sum(c.quantity) desc, c.holder, c.asset
             limit how_many
         )
     ) h
     where t.retired_at is null and (only_target is null or only_target in (t.target, t.label))
-    order by t.provider, t.target, h.quantity desc, h.holder, h.asset;
+    order by
+        t.provider,
+        t.target,
+        h.quantity desc,
+        coalesce(h.holder, w.holder),
+        coalesce(h.asset, w.asset);
 end;
 
 comment on function mart.top_holders(integer, text) is 'The largest holders of each target now, or of the target of that name or label: at a million holders in a millisecond, unless most of them have equally much. One row for each target and place; of a target that is the holder itself its largest token classes. Equal quantities share a rank and stand in the order of holder and asset, byte by byte, also where how_many cuts them off.';

@@ -57,14 +57,14 @@ from (
         join snapshot s on s.target_id = t.target_id and s.previous_id is null
         cross join lateral (
             select h.key_hash, h.acquisition, h.height
-            from holding_current h
+            from holding_rows_current h
             where
                 h.provider = t.provider
                 and h.target_id = t.target_id
                 and h.valid_from = s.snapshot_at
             union all
             select h.key_hash, h.acquisition, h.height
-            from holding_history h
+            from holding_rows_history h
             where
                 h.provider = t.provider
                 and h.target_id = t.target_id

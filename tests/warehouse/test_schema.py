@@ -392,9 +392,10 @@ def older(empty_database_url):
 
 
 OTHER_COLUMNS = """
-    drop view holding_current cascade;
+    drop view holding_current, mart.holders_now cascade;
+    drop function mart.top_holders;
     create view holding_current as select 1 as number, 'gone' as gone;
-    create or replace view mart.holders_now as select number, gone from holding_current;
+    create view mart.holders_now as select number, gone from holding_current;
     create function mart.top_holders(how_many integer, only_target text default null)
         returns table (number integer) stable begin atomic select number from holding_current; end;
 """
