@@ -13,6 +13,7 @@ happened, to which provider, target and page, and what to do.
     │   ├── Unreachable        (t)  timeout, connection refused or lost
     │   ├── RateLimited        (t)  429
     │   ├── ServerFailed       (t)  5xx
+    │   ├── ProviderDown            not asked, as it has not answered for minutes
     │   ├── QuotaExhausted          429, and waiting minutes won't help
     │   ├── RequestRefused          400, 401, 403, 404, 410, a redirect
     │   └── MalformedAnswer         not what the provider's documentation describes
@@ -102,6 +103,10 @@ class ServerFailed(ProviderError):
     """Status 5xx."""
 
     transient = True
+
+
+class ProviderDown(ProviderError):
+    """The provider has not answered for minutes; the request was not sent."""
 
 
 class QuotaExhausted(ProviderError):

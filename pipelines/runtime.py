@@ -16,7 +16,11 @@ from pipelines.settings import Settings, load_all_settings
 from pipelines.warehouse import embedded
 from pipelines.warehouse.migrate import check_schema, migrate
 from pipelines.warehouse.postgres import Warehouse, parse_url, place
+from pipelines.warehouse.request_budget import SharedLedger, account_of
 from pipelines.warehouse.runs import Pulse, living, session_name
+
+FEWEST_FAILURES = 5
+"""Failures in a row from which on a provider is left alone, but as many as requests under way."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,23 @@ class Runtime:
 
     @contextmanager
     def open_provider(self, provider: str, run: OpenRun) -> Iterator[Client]:
-        """A provider's client, whose requests and waits are signs that the run lives. It sends
-        nothing more once the run was ended from outside."""
+        """A provider's client, whose requests and waits are signs that the run lives. It shares its
+        budget with all that use this warehouse, and sends nothing more once the run was ended from
+        outside."""
         settings = self.providers[provider]
-        with Client(PROVIDERS[provider], settings, on_work=run.pulse.expect) as client:
+        ledger = SharedLedger(
+            run.warehouse,
+            provider,
+            account_of(settings.base_url, settings.secrets),
+            requests_per_minute=settings.requests_per_minute,
+            failures=max(FEWEST_FAILURES, settings.concurrency),
+            probe_seconds=settings.connect_timeout + settings.total_timeout,
+        )
+        with (
+            ledger,
+            Client(
+                PROVIDERS[provider], settings, ledger=ledger, on_work=run.pulse.expect
+            ) as client,
+        ):
             run.pulse.when_ended(client.cancel)
             yield client

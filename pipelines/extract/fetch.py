@@ -64,7 +64,8 @@ class Fetcher(Generic[Start]):
             self._count()
 
         try:
-            answer = self._client.get(addressing.page_request(target, start, limit), count_try)
+            request = addressing.page_request(target, start, limit)
+            answer = self._client.get(request, count_try, target.name)
             page = addressing.read_page(target, start, limit, answer)
         except HoldfastError as error:
             raise error.located(located(target, start)) from None

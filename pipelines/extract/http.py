@@ -22,7 +22,6 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import requests
-from pydantic import SecretStr
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -31,13 +30,15 @@ from pipelines.errors import (
     ConfigurationError,
     MalformedAnswer,
     ProviderError,
+    QuotaExhausted,
     RequestRefused,
     Unreachable,
 )
 from pipelines.extract.bounded import BoundedAdapter, Bounds, TooMuch, bounded
-from pipelines.extract.budget import RequestBudget
+from pipelines.extract.budget import LONGEST_WAIT, Ledger, OwnLedger, RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
 from pipelines.extract.sending import Sender
+from pipelines.extract.turns import Turns
 from pipelines.providers.pages import Answer, PageRequest
 from pipelines.providers.provider import (
     Outgoing,
@@ -50,9 +51,6 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
-LONGEST_WAIT = 300.0
-"""Seconds: a server that wants us back later than this is left to the next tick."""
-
 CHUNK = 64 * 1024
 FRAMING = 64 * 1024
 """Bytes that an answer may have on the wire beyond twice its largest body: headers, mostly."""
@@ -110,10 +108,12 @@ class Client:
         provider: Provider,
         settings: ProviderSettings,
         *,
+        ledger: Ledger | None = None,
         first_backoff: float | None = None,
         on_work: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`first_backoff`: seconds that the first wait between two tries takes at most.
+        """`ledger` keeps the request budget; without one it is this client's own. `first_backoff`:
+        seconds that the first wait between two tries takes at most.
 
         `on_work` is called before each request and each wait, by the thread that makes it, with the
         seconds that it may take.
@@ -124,10 +124,11 @@ class Client:
         self._on_work = on_work
         self._cancelled = threading.Event()
         self.ahead = ThreadPoolExecutor(settings.concurrency, f"{provider.name}-pages")
-        self._budget = RequestBudget(settings.requests_per_minute, sleep=self._sleep)
+        ledger = ledger or OwnLedger(settings.requests_per_minute)
+        self._budget = RequestBudget(ledger, sleep=self._sleep)
+        self._turns = Turns()
         self._in_flight = threading.Semaphore(settings.concurrency)
-        secrets = (value for _, value in settings if isinstance(value, SecretStr))
-        self._secrets = [value.get_secret_value().encode() for value in secrets if value]
+        self._secrets = [secret.encode() for secret in settings.secrets]
         self._sender = Sender(
             settings.base_url,
             BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0),
@@ -159,22 +160,19 @@ class Client:
         if self._cancelled.wait(seconds):
             raise Cancelled("the run was ended before the target was complete")
 
-    def get(self, request: PageRequest, on_try: Callable[[], None]) -> Received:
+    def get(self, request: PageRequest, on_try: Callable[[], None], turn: str = "") -> Received:
         """Fetch one page, trying again as long as that can help; `on_try` counts what it costs.
 
-        Raises a ProviderError: at once when another try would change nothing, the last one when
-        the tries are used up or the server wants us back later than `LONGEST_WAIT`.
+        Requests of different `turn`s go out in turns. Raises a ProviderError: immediately when
+        another try would change nothing, the last one when the tries are used up or the server
+        wants us back later than `LONGEST_WAIT`.
         """
         _refuse_unsendable(request)
         attempt = 0
         while True:
             attempt += 1
-            self._sleep(0)
-            self._budget.spend()
-            on_try()
             try:
-                with self._in_flight:
-                    return self._try(request)
+                return self._try_in_turn(request, on_try, turn)
             except ProviderError as error:
                 wait = self._pause(error, attempt)
                 if wait is None:
@@ -190,12 +188,34 @@ class Client:
         if not error.transient or attempt >= self.settings.max_tries:
             return None
         if error.retry_after is not None:
-            if error.retry_after > LONGEST_WAIT:
-                return None
-            self._budget.close_for(error.retry_after)
-            return error.retry_after
+            return error.retry_after if error.retry_after <= LONGEST_WAIT else None
         longest = min(LONGEST_BACKOFF, self._first_backoff * 2.0 ** (attempt - 1))
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
+
+    def _try_in_turn(self, request: PageRequest, on_try: Callable[[], None], turn: str) -> Received:
+        """One try, as soon as the budget and the requests under way allow it. A request that was
+        granted its time goes out then: so the wait for one of those under way comes first."""
+        with self._turns.of(turn):
+            self._sleep(0)
+            self._in_flight.acquire()
+            try:
+                is_probe = self._budget.spend()
+            except BaseException:
+                self._in_flight.release()
+                raise
+        try:
+            on_try()
+            received = self._try(request)
+        except ProviderError as error:
+            if error.transient or isinstance(error, QuotaExhausted):
+                self._budget.failed(error, was_probe=is_probe)
+            else:
+                self._budget.answered()
+            raise
+        finally:
+            self._in_flight.release()
+        self._budget.answered()
+        return received
 
     def _try(self, request: PageRequest) -> Received:
         settings = self.settings

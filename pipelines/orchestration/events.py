@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.analysis.plots import Change, changed_most, changes_png
-from pipelines.errors import ConfigurationError, HoldfastError
+from pipelines.errors import ConfigurationError, HoldfastError, ProviderDown
 from pipelines.orchestration.markdown import literal, table, visible
 from pipelines.providers.provider import Provider, Target, shorten
 from pipelines.snapshots import Failed, Taken
@@ -133,22 +133,37 @@ def summary(result: Result) -> str:
         return f"The run stopped: {literal(result.stopped)}"
     if not result.missed:
         return f"All {result.asked:,} targets are published."
-    lines = [f"{len(result.missed):,} of {result.asked:,} targets are not published:\n"]
-    lines += [f"- {literal(missed)}" for missed in result.missed[:MOST_TOLD]]
-    return "\n".join(lines + _and_more(len(result.missed)))
+    heading = f"{len(result.missed):,} of {result.asked:,} targets are not published:\n"
+    return "\n".join([heading, *(f"- {literal(line)}" for line in _what_went_wrong(result.missed))])
 
 
 def failure(provider: Provider, result: Result) -> dg.Failure:
-    """What ends the step. Only what may pass by itself is retried."""
+    """What ends the step. Only what may pass by itself is retried, and not by a provider that does
+    not answer: it was waited for already."""
     if result.stopped:
         return dg.Failure(str(result.stopped), allow_retries=result.stopped.transient)
-    lines = [str(missed) for missed in result.missed[:MOST_TOLD]]
+    errors = [missed.error for missed in result.missed]
+    is_down = any(isinstance(error, ProviderDown) for error in errors)
     return dg.Failure(
         f"{len(result.missed)} of {result.asked} {provider.title} targets failed; the others are"
         " published, and running this again takes only those that failed:\n"
-        + "\n".join(lines + _and_more(len(result.missed))),
-        allow_retries=any(missed.error.transient for missed in result.missed),
+        + "\n".join(_what_went_wrong(result.missed)),
+        allow_retries=not is_down and any(error.transient for error in errors),
     )
+
+
+def _what_went_wrong(missed: Sequence[Missed]) -> list[str]:
+    """A line for each, but one for all that were not even tried."""
+    groups: dict[str, list[Missed]] = {}
+    for one in missed:
+        untried = isinstance(one.error, ProviderDown)
+        groups.setdefault("untried" if untried else one.name, []).append(one)
+    told = list(groups.values())[:MOST_TOLD]
+    lines = [
+        f"{len(group):,} targets alike, such as {group[0]}" if len(group) > 1 else str(group[0])
+        for group in told
+    ]
+    return lines + _and_more(len(missed), sum(map(len, told)))
 
 
 def _label(target: Target) -> str:
@@ -185,6 +200,6 @@ def _what_failed(missed: Sequence[Missed]) -> str:
     return "\n\n".join([table(["label", "target", "reason", "what happened"], rows), *more])
 
 
-def _and_more(all_of_them: int) -> list[str]:
-    hidden = all_of_them - MOST_TOLD
+def _and_more(all_of_them: int, told: int = MOST_TOLD) -> list[str]:
+    hidden = all_of_them - told
     return [f"and {hidden:,} more"] if hidden > 0 else []

@@ -247,6 +247,12 @@ class ProviderSettings(BaseSettings):
         " is held back until the walk of a later run agrees.",
     )
 
+    @property
+    def secrets(self) -> list[str]:
+        """The credentials, as they are sent."""
+        values = [value for _, value in self if isinstance(value, SecretStr)]
+        return [value.get_secret_value() for value in values if value]
+
     @field_validator("base_url")
     @classmethod
     def _without_credentials(cls, value: str) -> str:

@@ -144,9 +144,19 @@ class Warehouse:
         WarehouseInterrupted for what may pass by itself, WarehouseRefused for what Postgres does
         not accept.
         """
+        with self.explained(), self._engine.connect() as connection:
+            yield connection
+
+    def autocommit(self) -> sa.Connection:
+        """A connection to keep, each statement on which is a transaction of its own; the caller
+        closes it. What it raises is to be `explained`."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Errors of the driver become those that `connect` names."""
         try:
-            with self._engine.connect() as connection:
-                yield connection
+            yield
         except DBAPIError as error:
             raise self._explain(error.orig, lost=error.connection_invalidated) from None
         except psycopg.Error as error:  # of COPY and other statements that go past SQLAlchemy

@@ -121,6 +121,35 @@ walk_failure = sa.Table(
     sa.Column("held_rows", sa.BigInteger),
 )
 
+request_budget = sa.Table(
+    "request_budget",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    _time("next_at", server_default="-infinity"),
+    _time("closed_until", server_default="-infinity"),
+    sa.Column("share", sa.Double, nullable=False, server_default="1"),
+    _time("share_at", nullable=True),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("openings", sa.Integer, nullable=False, server_default="0"),
+    _time("down_since", nullable=True),
+    _time("gives_up_at", nullable=True),
+    _time("open_until", nullable=True),
+    _time("probe_until", nullable=True),
+    _time("answered_at", nullable=True),
+    _time("failed_at", nullable=True),
+    sa.Column("last_error", sa.Text),
+)
+
+request_budget_setting = sa.Table(
+    "request_budget_setting",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("requests_per_minute", sa.Integer, primary_key=True, autoincrement=False),
+    _time("asked_at"),
+)
+
 KINDS = ("entered", "exited", "increased", "decreased", "reacquired", "profile")
 """The kinds of change, each a count in `snapshot`."""
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pytest
 
-from pipelines.extract.budget import RequestBudget
+from pipelines.extract.budget import OwnLedger, RequestBudget
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
 from pipelines.providers.pages import Row
@@ -21,13 +21,16 @@ from pipelines.sandbox.world import EMPTY, World
 from tests.conftest import forget_environment
 from tests.patience import PATIENCE
 
-UNLIMITED = 60_000_000  # requests a minute
+UNLIMITED = 60_000_000_000  # requests a minute
+UNNOTICED = 1e-6
+"""Seconds of a wait that is only the budget's, where there is no limit to speak of."""
+
 
 Serve = Callable[[socket.socket, int], None]
 
 
 class Clock:
-    """A time that passes only by waiting: `waits` holds every wait that was not 0."""
+    """A time that passes only by waiting: `waits` holds every wait that can be noticed."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -37,14 +40,15 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        if seconds:
+        if seconds > UNNOTICED:
             self.waits.append(seconds)
         self.now += seconds
 
-    def rule(self, client: Client, requests_per_minute: int = UNLIMITED) -> None:
+    def rule(self, client: Client, requests_per_minute: float = UNLIMITED) -> None:
         """Let `client` wait, between tries and for its budget, in this time."""
         client._sleep = self.sleep  # type: ignore[method-assign]
-        client._budget = RequestBudget(requests_per_minute, clock=self, sleep=self.sleep)
+        ledger = OwnLedger(requests_per_minute, clock=self)
+        client._budget = RequestBudget(ledger, clock=self, sleep=self.sleep)
 
 
 class RawServer:
