@@ -34,23 +34,33 @@ happened, to which provider, target and page, and what to do.
 (t): transient, another attempt may succeed.
 """
 
+from pipelines.redaction import redacted
+
 
 class HoldfastError(Exception):
     """Base of all errors that Holdfast raises on purpose.
 
     `where` names the provider, target and page; the layer that knows them adds them to an error
-    that comes from below.
+    that comes from below. What it says is free of credentials, whatever it was made from.
     """
 
     transient = False
 
     def __init__(self, message: str, *, where: str = "") -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.message = message
         self.where = where
 
+    @property
+    def message(self) -> str:
+        return self._message
+
+    @message.setter
+    def message(self, text: str) -> None:
+        self._message = redacted(text)
+
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        return f"{redacted(self.where)}: {self.message}" if self.where else self.message
 
     def located(self, where: str) -> "HoldfastError":
         """This error, with `where` set unless a layer below knew better."""

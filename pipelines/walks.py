@@ -32,6 +32,7 @@ from pipelines.providers.pages import Extra, Row
 from pipelines.providers.provider import Proof, Target
 from pipelines.warehouse.load import Accepted
 from pipelines.warehouse.postgres import DatabaseClock
+from pipelines.warehouse.text import cut, escape
 
 logger = logging.getLogger(__name__)
 
@@ -266,8 +267,8 @@ class Walks:
             requests=self._fetch.requests,
             seconds=round(Decimal(collect.ended - began), 3),
             page_size=collect.page_size,
-            first_tip=collect.first_tip,
-            last_tip=collect.last_tip,
+            first_tip=_kept(collect.first_tip),
+            last_tip=_kept(collect.last_tip),
         )
 
     def _first_page_size(self) -> int:
@@ -383,6 +384,11 @@ class Walks:
             and collect.extra == last.extra
             and self._desk.same_as_published(place)
         )
+
+
+def _kept(tag: str | None) -> str | None:
+    """A server's text as the warehouse keeps it: a header may hold what Postgres can't."""
+    return None if tag is None else cut(escape(tag))
 
 
 def _is_enough(collect: Collect, last: PublishedCollect) -> bool:

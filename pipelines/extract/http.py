@@ -45,6 +45,7 @@ from pipelines.providers.provider import (
     ProviderSettings,
     printable,
 )
+from pipelines.redaction import keep, keep_sent, redacted, repeats
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class _Auth(AuthBase):
                     f"what goes into the header {name} has a line break or another character that"
                     f" no header can hold: check the {self._provider.name.upper()}_… settings"
                 )
+        keep_sent(_LONG_WORD.findall(headers.get("Authorization", "")))
         request.headers.update(headers)
         return request
 
@@ -126,8 +128,9 @@ class Client:
         self.ahead = ThreadPoolExecutor(settings.concurrency, f"{provider.name}-pages")
         self._budget = RequestBudget(settings.requests_per_minute, sleep=self._sleep)
         self._in_flight = threading.Semaphore(settings.concurrency)
-        secrets = (value for _, value in settings if isinstance(value, SecretStr))
-        self._secrets = [value.get_secret_value().encode() for value in secrets if value]
+        for _, value in settings:
+            if isinstance(value, SecretStr):
+                keep(value.get_secret_value())
         self._sender = Sender(
             settings.base_url,
             BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0),
@@ -222,7 +225,9 @@ class Client:
             refusal = self._refusal(response, headers, body)
             refusal.retry_after = asked_to_wait(headers, time.time())
             raise refusal
-        if any(secret in body for secret in self._sent(response)):
+        credential = response.request.headers.get("Authorization", "")
+        told = "\n".join(headers.values()).encode("utf-8", "surrogateescape")
+        if any(repeats(part, _LONG_WORD.findall(credential)) for part in (told, body)):
             raise MalformedAnswer("the answer repeats one of the credentials that were sent")
         return Received(response.status_code, headers, body, asked_at, answered_at)
 
@@ -251,14 +256,8 @@ class Client:
                 f"answered {response.status_code}, a redirect to {host}, which is not followed."
                 f" Check {self.provider.name.upper()}_BASE_URL"
             )
-        for secret in self._sent(response):
-            body = body.replace(secret, b"[secret]")
-        return self.provider.explain(response.status_code, headers, body)
-
-    def _sent(self, response: requests.Response) -> list[bytes]:
-        """The secrets, and the signature that this request carried in their stead."""
-        credential = response.request.headers.get("Authorization", "")
-        return [*self._secrets, *(word.encode() for word in _LONG_WORD.findall(credential))]
+        clean = redacted(body.decode("latin-1")).encode("latin-1")
+        return self.provider.explain(response.status_code, headers, clean)
 
     def _network_error(self, error: Exception, deadline: float) -> ProviderError:
         """An error without the request in it: the library's own texts quote the whole URL."""
@@ -302,7 +301,7 @@ def _glance(response: requests.Response) -> bytes:
 
 def _host(url: str) -> str:
     try:
-        return urlsplit(url).netloc
+        return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
         return "a malformed address"
 
