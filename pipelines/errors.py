@@ -16,6 +16,7 @@ happened, to which provider, target and page, and what to do.
     │   ├── QuotaExhausted          429, and waiting minutes won't help
     │   ├── RequestRefused          400, 401, 403, 404, 410, a redirect
     │   └── MalformedAnswer         not what the provider's documentation describes
+    │       └── BrokenAnswer   (t)  no JSON at all: cut off, or a page of something on the way
     ├── TornWalk               (t)  the pages are not one state of the provider
     ├── Contradicted           (t)  what changed does not fit what is published
     ├── HeldBack                    proven, but so different that a later walk has to agree
@@ -124,6 +125,12 @@ class RequestRefused(ProviderError):
 
 class MalformedAnswer(ProviderError):
     """The body is not what the provider's documentation describes, or too large."""
+
+
+class BrokenAnswer(MalformedAnswer):
+    """A 200 whose body is no JSON: it was cut off, or something on the way wrote its own page."""
+
+    transient = True
 
 
 class TornWalk(HoldfastError):

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Generic, Protocol
 
 from pipelines.errors import HoldfastError, TornWalk
-from pipelines.extract.http import Client
+from pipelines.extract.caches import is_from_cache
+from pipelines.extract.http import Client, Received
 from pipelines.extract.proof import short_page
 from pipelines.providers.pages import Addressing, Page, Positions, Start, described
 from pipelines.providers.provider import Target
-
-_CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status")
 
 
 @dataclass(frozen=True)
@@ -63,15 +62,16 @@ class Fetcher(Generic[Start]):
             on_try()
             self._count()
 
-        try:
-            answer = self._client.get(addressing.page_request(target, start, limit), count_try)
+        def read(answer: Received) -> Fetched[Start]:
             page = addressing.read_page(target, start, limit, answer)
+            cached = is_from_cache(answer.headers)
+            return Fetched(page, answer.asked_at, answer.answered_at, from_cache=cached)
+
+        try:
+            request = addressing.page_request(target, start, limit)
+            return self._client.get_and_read(request, count_try, read)
         except HoldfastError as error:
             raise error.located(located(target, start)) from None
-        cached = answer.headers.get("age", "0").strip() not in ("", "0") or any(
-            "hit" in answer.headers.get(name, "").lower() for name in _CACHE_HEADERS
-        )
-        return Fetched(page, answer.asked_at, answer.answered_at, from_cache=cached)
 
     def _count(self) -> None:
         with self._lock:
@@ -103,8 +103,8 @@ def refuse_cached(fetched: Fetched[Start]) -> None:
     """Raise TornWalk for an answer that the provider itself did not give."""
     if fetched.from_cache:
         raise TornWalk(
-            f"rows from {fetched.page.where} came from a cache on the way (Age or a cache-hit"
-            " header), which can't show the present state"
+            f"rows from {fetched.page.where} came from a cache on the way (its headers say so:"
+            " extract/caches.py), which can't show the present state"
         )
 
 

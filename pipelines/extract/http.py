@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -48,6 +48,8 @@ from pipelines.providers.provider import (
 from pipelines.redaction import keep, keep_sent, redacted, repeats
 
 logger = logging.getLogger(__name__)
+
+Read = TypeVar("Read")
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
@@ -163,10 +165,18 @@ class Client:
             raise Cancelled("the run was ended before the target was complete")
 
     def get(self, request: PageRequest, on_try: Callable[[], None]) -> Received:
-        """Fetch one page, trying again as long as that can help; `on_try` counts what it costs.
+        """One answer, as it came: see `get_and_read`."""
+        return self.get_and_read(request, on_try, lambda answer: answer)
 
-        Raises a ProviderError: at once when another try would change nothing, the last one when
-        the tries are used up or the server wants us back later than `LONGEST_WAIT`.
+    def get_and_read(
+        self, request: PageRequest, on_try: Callable[[], None], read: Callable[[Received], Read]
+    ) -> Read:
+        """Fetch one page and `read` it, trying again as long as that can help; `on_try` counts what
+        it costs. An answer that `read` finds to be cut off is a failed try like any other.
+
+        Raises what `read` does, and a ProviderError: at once when another try would change nothing,
+        the last one when the tries are used up or the server wants us back later than
+        `LONGEST_WAIT`.
         """
         _refuse_unsendable(request)
         attempt = 0
@@ -177,7 +187,8 @@ class Client:
             on_try()
             try:
                 with self._in_flight:
-                    return self._try(request)
+                    answer = self._try(request)
+                return read(answer)
             except ProviderError as error:
                 wait = self._pause(error, attempt)
                 if wait is None:

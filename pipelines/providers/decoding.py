@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pipelines.errors import MalformedAnswer
+from pipelines.errors import BrokenAnswer, MalformedAnswer
 from pipelines.providers.provider import excerpt, printable
 
 Body = TypeVar("Body")
@@ -28,8 +28,9 @@ def decode(body: bytes, shape: type[Body]) -> Body:
     A number in a field of type `object` is an int or a Decimal, never a float. A field that may be
     missing defaults to `msgspec.UNSET`: it is what `_is_read_back` can tell from a null.
 
-    Raises MalformedAnswer with the JSON path for everything that does not fit, and for a key that
-    stands twice in one object: every parser would silently choose one of its values.
+    Raises BrokenAnswer where it is no JSON, and MalformedAnswer with the JSON path for everything
+    that does not fit, and for a key that stands twice in one object: every parser would silently
+    choose one of its values.
     """
     try:
         decoded = _decoder(shape).decode(body)
@@ -85,9 +86,16 @@ def _decode_with_surrogates(body: bytes, shape: type[Body]) -> Body:
 def _undocumented(error: Exception, body: bytes) -> MalformedAnswer:
     is_range = isinstance(error, ArithmeticError)
     reason = "a number is out of range" if is_range else printable(str(error), 300)
-    return MalformedAnswer(
+    kind = BrokenAnswer if _is_no_json(error) else MalformedAnswer
+    return kind(
         f"the body is not what the documentation describes: {reason}; it begins {excerpt(body)}"
     )
+
+
+def _is_no_json(error: Exception) -> bool:
+    if isinstance(error, msgspec.ValidationError):
+        return False
+    return isinstance(error, msgspec.DecodeError | json.JSONDecodeError | UnicodeDecodeError)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A header is a stranger's text: whatever is in it, it is kept like any other, and stops nothing."""
+"""A header is a stranger's text: whatever it holds is kept like any other, and stops nothing."""
 
 import json
 import re
