@@ -47,7 +47,10 @@ class RequestBudget:
                 if place >= self._closed_until:
                     return
 
-    def close_for(self, seconds: float) -> None:
-        """Let no request out for `seconds` from now."""
+    def close_for(self, seconds: float) -> bool:
+        """Let no request out for `seconds` from now; whether one could have gone out before."""
         with self._lock:
-            self._closed_until = max(self._closed_until, self._clock() + seconds)
+            now = self._clock()
+            was_open = self._closed_until <= now
+            self._closed_until = max(self._closed_until, now + seconds)
+            return was_open

@@ -43,6 +43,31 @@ class PageCapped(Exception):
         self.limit = limit
 
 
+class ShortFirstPage(TornWalk):
+    """The first page has fewer rows than fit, although more follow."""
+
+    def __init__(self, message: str, rows: int) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+class Caps:
+    """Notices that a provider caps its pages, also where it is not known to: a set that moves does
+    not end the first page at the same row in two walks."""
+
+    def __init__(self) -> None:
+        self._short: int | None = None
+
+    def noticed(self, torn: TornWalk | PageCapped) -> int | None:
+        """The rows of a page, where it is so by now."""
+        if isinstance(torn, PageCapped):
+            return torn.limit
+        before, self._short = self._short, None
+        if isinstance(torn, ShortFirstPage) and torn.rows != before:
+            self._short = torn.rows
+        return torn.rows if isinstance(torn, ShortFirstPage) and torn.rows == before else None
+
+
 class Fetcher(Generic[Start]):
     """Fetches and reads pages of one target, from any thread; counts the requests it took."""
 
@@ -109,10 +134,12 @@ def refuse_cached(fetched: Fetched[Start]) -> None:
 
 
 def refuse_short(page: Page[Start], *, may_be_capped: bool = False) -> None:
-    """Raise TornWalk for a page that is not full, although more rows should follow; PageCapped
-    where `may_be_capped` and it is the first one."""
+    """Raise TornWalk for a page that is not full, although more rows should follow: ShortFirstPage
+    where it is the first one, or PageCapped where that `may_be_capped`."""
     if page.last or len(page.rows) >= page.limit:
         return
-    if may_be_capped and page.is_first and page.rows:
-        raise PageCapped(len(page.rows))
+    if page.is_first and page.rows:
+        if may_be_capped:
+            raise PageCapped(len(page.rows))
+        raise ShortFirstPage(short_page(page), len(page.rows))
     raise TornWalk(short_page(page))

@@ -56,6 +56,8 @@ LONGEST_BACKOFF = 30.0
 LONGEST_WAIT = 300.0
 """Seconds: a server that wants us back later than this is left to the next tick."""
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 CHUNK = 64 * 1024
 FRAMING = 64 * 1024
 """Bytes that an answer may have on the wire beyond twice its largest body: headers, mostly."""
@@ -82,18 +84,17 @@ class Received(Answer):
 
 
 class _Auth(AuthBase):
-    """Signs the finished request."""
+    """Signs the finished request. The host that it is sent for is written here, as signed: the
+    library's own header leaves a default port out, which a base URL may have in it."""
 
     def __init__(self, provider: Provider, settings: ProviderSettings) -> None:
         self._provider = provider
         self._settings = settings
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        outgoing = Outgoing(
-            method=request.method or "GET",
-            target=request.path_url,
-            host=urlsplit(request.url or "").netloc,
-        )
+        host = _host_header(request.url or "")
+        request.headers["Host"] = host
+        outgoing = Outgoing(method=request.method or "GET", target=request.path_url, host=host)
         headers = self._provider.auth_headers(self._settings, outgoing, datetime.now(UTC))
         for name, value in headers.items():
             if not _fits_a_header(value):
@@ -229,8 +230,7 @@ class Client:
             raise self._network_error(error, deadline) from None
         answered_at = time.monotonic()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if (closed := until_reset(headers, time.time())) is not None:
-            self._budget.close_for(min(closed, LONGEST_WAIT))
+        self._obey_limit(until_reset(headers, time.time()))
         is_unchanged = response.status_code == 304 and request.is_conditional
         if response.status_code != 200 and not is_unchanged:
             refusal = self._refusal(response, headers, body)
@@ -241,6 +241,18 @@ class Client:
         if any(repeats(part, _LONG_WORD.findall(credential)) for part in (told, body)):
             raise MalformedAnswer("the answer repeats one of the credentials that were sent")
         return Received(response.status_code, headers, body, asked_at, answered_at)
+
+    def _obey_limit(self, closed: float | None) -> None:
+        """Let nothing out until the limit is reset. One that is reset later than anybody waits, or
+        never, is left to the next answer: the server says 429 when it means it."""
+        if not closed or closed > LONGEST_WAIT:
+            return
+        if self._budget.close_for(closed):
+            logger.warning(
+                "%s: its limit of requests is spent, waiting %.0f s for its reset",
+                self.provider.name,
+                closed,
+            )
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -274,6 +286,8 @@ class Client:
         """An error without the request in it: the library's own texts quote the whole URL."""
         host = urlsplit(self.settings.base_url).netloc
         if isinstance(error, requests.ConnectTimeout):
+            if time.monotonic() >= deadline:
+                return Unreachable(f"{host} took over {self.settings.total_timeout:g} s to connect")
             return Unreachable(f"no connection to {host} in {self.settings.connect_timeout:g} s")
         if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
             if time.monotonic() >= deadline:
@@ -308,6 +322,12 @@ def _glance(response: requests.Response) -> bytes:
         while len(body) < REFUSAL_BYTES and (chunk := response.raw.read1(CHUNK, True)):
             body += chunk
     return bytes(body)
+
+
+def _host_header(url: str) -> str:
+    """The host, and the port where it is not the scheme's own (RFC 9110, 7.2 and 4.2.3)."""
+    parts = urlsplit(url)
+    return parts.netloc.removesuffix(f":{DEFAULT_PORTS.get(parts.scheme)}")
 
 
 def _host(url: str) -> str:
