@@ -6,6 +6,7 @@ command or the configuration can't be used, 130 Ctrl-C.
 
 import logging
 import sys
+import traceback
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -112,9 +113,10 @@ def main() -> None:
     except KeyboardInterrupt:
         complain("Interrupted.")
         sys.exit(INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last one to see it
         if "--debug" in arguments:
-            raise
+            complain(traceback.format_exc().rstrip())
+            sys.exit(FAILED)
         if was_interrupted():
             complain("Interrupted.")
             sys.exit(INTERRUPTED)

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings
 
 from pipelines.env_file import EnvFile, Mistake, read_env_file
 from pipelines.errors import ConfigurationError, mistaken
+from pipelines.redaction import keep, keep_password_of
 from pipelines.variables import Variable, variables
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ class Reading:
         self._secrets = [
             value for name, value in self._values.items() if name in known and known[name].secret
         ]
+        for secret in self._secrets:
+            keep_password_of(secret) if "://" in secret else keep(secret)
 
     def read(self, kind: type[Kind]) -> Kind:
         """The settings; defaults where there are mistakes, which `reading` then raises."""

@@ -17,6 +17,7 @@ happened, to which provider, target and page, and what to do.
     │   ├── QuotaExhausted          429, and waiting minutes won't help
     │   ├── RequestRefused          400, 401, 403, 404, 410, a redirect
     │   └── MalformedAnswer         not what the provider's documentation describes
+    │       └── BrokenAnswer   (t)  no JSON at all: cut off, or a page of something on the way
     ├── TornWalk               (t)  the pages are not one state of the provider
     ├── Contradicted           (t)  what changed does not fit what is published
     ├── HeldBack                    proven, but so different that a later walk has to agree
@@ -35,23 +36,33 @@ happened, to which provider, target and page, and what to do.
 (t): transient, another attempt may succeed.
 """
 
+from pipelines.redaction import redacted
+
 
 class HoldfastError(Exception):
     """Base of all errors that Holdfast raises on purpose.
 
     `where` names the provider, target and page; the layer that knows them adds them to an error
-    that comes from below.
+    that comes from below. What it says is free of credentials, whatever it was made from.
     """
 
     transient = False
 
     def __init__(self, message: str, *, where: str = "") -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.message = message
         self.where = where
 
+    @property
+    def message(self) -> str:
+        return self._message
+
+    @message.setter
+    def message(self, text: str) -> None:
+        self._message = redacted(text)
+
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        return f"{redacted(self.where)}: {self.message}" if self.where else self.message
 
     def located(self, where: str) -> "HoldfastError":
         """This error, with `where` set unless a layer below knew better."""
@@ -119,6 +130,12 @@ class RequestRefused(ProviderError):
 
 class MalformedAnswer(ProviderError):
     """The body is not what the provider's documentation describes, or too large."""
+
+
+class BrokenAnswer(MalformedAnswer):
+    """A 200 whose body is no JSON: it was cut off, or something on the way wrote its own page."""
+
+    transient = True
 
 
 class TornWalk(HoldfastError):

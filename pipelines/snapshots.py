@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 
 import sqlalchemy as sa
 
-from pipelines.errors import Contradicted, HoldfastError, RunEnded, Unexpected
+from pipelines.errors import Contradicted, HoldfastError, RunEnded, Superseded, Unexpected
 from pipelines.extract.http import Client
 from pipelines.providers.provider import Provider, Target
 from pipelines.walks import OnProgress, Progress, Proven, PublishedCollect, Walks
@@ -44,11 +44,13 @@ HEARTBEAT = 30.0
 
 @dataclass(frozen=True)
 class Taken:
-    """A target that is published for a run. `repeated`: an earlier attempt had done it already."""
+    """A target that is published for a run. `repeated`: an earlier attempt had done it already.
+    `elsewhere`: another run did while this one walked, and the target is as fresh."""
 
     target: Target
     snapshot: PublishedSnapshot
     repeated: bool
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ def take_snapshot(
                 walks = Walks(desk, client, target, on_progress)
                 try:
                     snapshot, repeated = _prove_and_publish(walks, desk, run, guard, moment)
+                except Superseded as superseded:
+                    logger.info("%s: %s", target.name, superseded)
+                    return Taken(target, _newest(connection, target_id), False, elsewhere=True)
                 except Contradicted as contradicted:
                     logger.warning("%s: %s; reading every page", target.name, contradicted)
                     desk.listing = None
@@ -115,6 +120,14 @@ def take_snapshot(
             target.name,
         )
     return Taken(target, snapshot, repeated)
+
+
+def _newest(connection: sa.Connection, target_id: int) -> PublishedSnapshot:
+    with connection.begin():
+        newest = last_published(connection, target_id)
+    if newest is None:
+        raise Unexpected("what superseded a walk is gone")
+    return newest
 
 
 def _prove_and_publish(

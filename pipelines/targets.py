@@ -22,6 +22,9 @@ from pipelines.providers.provider import DEFAULT_LIST, Target, shorten
 
 Location = tuple[str | int, ...]
 
+MOST_LEVELS = 20
+MOST_REPEATED = 100_000
+"""Values that aliases may stand for."""
 LIST_KEY = "list"
 """The key of targets.yaml that names the list; all others are providers."""
 LONGEST_NAME = 100
@@ -106,9 +109,13 @@ def parse_targets(text: str, path: Path) -> WatchList:
     """As `load_targets`, from the text that is or will be in `path`."""
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
+        if fault := _fault_of_shape(node):
+            raise ConfigurationError(f"{path} {fault}")
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - strings only
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is not YAML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested more deeply than any list is") from None
     reader = _Reader(node)
     watches = reader.watches(data)
     name = reader.name(data)
@@ -116,6 +123,34 @@ def parse_targets(text: str, path: Path) -> WatchList:
         places = [f"{path}:{line}: {text}" for line, text in sorted(reader.mistakes)]
         raise mistaken("the targets", places)
     return WatchList(path, watches, name)
+
+
+def _fault_of_shape(root: yaml.Node | None) -> str | None:
+    """Why nobody should walk through the file, in which an alias stands for a whole tree: ten lines
+    of ten aliases each are ten thousand million values."""
+    known: dict[int, tuple[int, int]] = {}
+    under_way: set[int] = set()
+
+    def measured(node: yaml.Node) -> tuple[int, int]:
+        """How many nodes there are, aliases followed, and how deep."""
+        if id(node) in known:
+            return known[id(node)]
+        if id(node) in under_way:
+            return 1, 1  # the parser refuses it, with its place
+        under_way.add(id(node))
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        items = node.value if isinstance(node, yaml.SequenceNode) else []
+        inner = [measured(value) for value in [*items, *(part for pair in pairs for part in pair)]]
+        size = 1 + sum(size for size, _ in inner)
+        known[id(node)] = size, 1 + max((depth for _, depth in inner), default=0)
+        return known[id(node)]
+
+    size, depth = measured(root) if root else (0, 0)
+    if depth > MOST_LEVELS:
+        return "is nested more deeply than any list is"
+    if size > len(known) + MOST_REPEATED:
+        return "repeats the same lines too often by its aliases (*name): write the targets out"
+    return None
 
 
 def make_target(provider: str, entry: Mapping[str, object]) -> Target:

@@ -17,6 +17,7 @@ from pipelines.errors import MalformedAnswer, TornWalk
 from pipelines.extract import proof
 from pipelines.extract.by_cursor import by_cursor
 from pipelines.extract.fetch import (
+    Caps,
     CursorFetcher,
     Fetched,
     PageCapped,
@@ -32,6 +33,7 @@ from pipelines.providers.pages import Extra, Row
 from pipelines.providers.provider import Proof, Target
 from pipelines.warehouse.load import Accepted
 from pipelines.warehouse.postgres import DatabaseClock
+from pipelines.warehouse.text import kept
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +143,7 @@ class Walks:
         self._began: float | None = None
         self._page_zero: Fetched[int] | None = None
         self._longest = 1
+        self._caps = Caps()
         self._rows_read = 0
         self.walks = self.pages = 0
 
@@ -161,13 +164,12 @@ class Walks:
             try:
                 collect = self._collect(place, previous)
                 proven = self._judge(collect, place, previous)
-            except PageCapped as capped:
-                logger.warning("%s: %s, beginning again with it", self._target.name, capped)
-                self._largest_page = capped.limit
-                self._page_size = self._first_page_size()
-                self.walks, previous = self.walks - 1, None
-            except TornWalk as torn:
-                why, previous = str(torn), None
+            except (PageCapped, TornWalk) as torn:
+                previous = None
+                if capped := self._caps.noticed(torn):
+                    self._begin_with(capped)
+                    continue
+                why = str(torn)
                 self._page_size = self._first_page_size()
                 logger.info("%s: walk %d is torn: %s", self._target.name, self.walks, torn)
             else:
@@ -182,6 +184,19 @@ class Walks:
             f" raise {prefix}_REQUESTS_PER_MINUTE or {prefix}_MAX_WALKS",
             where=self._target.name,
         )
+
+    def _begin_with(self, largest_page: int) -> None:
+        """Go on with the pages that the provider gives, as if the walk before had not been."""
+        setting = f"{self._client.provider.name.upper()}_PAGE_SIZE"
+        logger.warning(
+            "%s: the provider gives %d rows a page at most, beginning again with it; set %s to it",
+            self._target.name,
+            largest_page,
+            setting,
+        )
+        self._largest_page = largest_page
+        self._page_size = self._first_page_size()
+        self.walks -= 1
 
     def _since_last(self) -> Proven | None:
         """What changed since the last published snapshot, where that is cheaper than a walk."""
@@ -266,8 +281,8 @@ class Walks:
             requests=self._fetch.requests,
             seconds=round(Decimal(collect.ended - began), 3),
             page_size=collect.page_size,
-            first_tip=collect.first_tip,
-            last_tip=collect.last_tip,
+            first_tip=kept(collect.first_tip),
+            last_tip=kept(collect.last_tip),
         )
 
     def _first_page_size(self) -> int:

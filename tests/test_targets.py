@@ -284,6 +284,37 @@ def test_what_is_not_yaml_is_told(path: Path, data: bytes) -> None:
         load_targets(path)
 
 
+BOMB = "altura:\n  a: &a0 [x, x]\n" + "".join(
+    f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
+)
+CHAIN = "x:\n  a: &a0 [x]\n" + "".join(f"  b{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 2000))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB, "repeats the same lines too often by its aliases"),
+        (CHAIN, "is nested more deeply than any list is"),
+        ("altura: " + "[" * 30 + "]" * 30, "is nested more deeply than any list is"),
+        ("altura: " + "[" * 20_000, "is nested more deeply than any list is"),
+        ("altura: " + "{a: " * 20_000, "is nested more deeply than any list is"),
+    ],
+    ids=["a bomb", "a chain", "some brackets", "many brackets", "many braces"],
+)
+def test_a_list_that_nobody_could_read_is_refused(path: Path, text: str, words: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=f"{path} {words}"):
+        load_targets(path)
+
+
+def test_aliases_that_people_write_are_followed(path: Path) -> None:
+    path.write_text(
+        f"catenis:\n  cron: &daily '0 3 * * *'\n  targets: [{{asset_id: {ASSET}}}]\n"
+        "altura:\n  cron: *daily\n"
+    )
+    assert load_targets(path).watches["altura"].cron == "0 3 * * *"
+
+
 # --- finding one ----------------------------------------------------------------------------------
 
 

@@ -36,6 +36,10 @@ GROUP_BYTES = 64 << 20
 
 FORMULA = "^[=+@\t\r\n\uff1d\uff0b\uff20\uff0d-]"
 """Beginnings of text that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
+FORMULA_INSIDE = '([;\t\r\n])(?=[\\s"]*[=+@\uff1d\uff0b\uff20\uff0d-])'
+"""Where a cell with a formula would begin for a program that separates by another character than
+the comma, as spreadsheets do where a comma stands before the decimals. Quotes don't keep it
+together: they count only where they begin what that program takes for a cell."""
 
 _ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
@@ -51,8 +55,8 @@ def write_csv(
     """Write the rows as RFC 4180 has it, in UTF-8 with a header; returns how many.
 
     Numbers have all their digits, times are ISO 8601 in UTC, durations seconds. NULL is empty, an
-    empty text is "". With `safe_for_spreadsheets`, text that looks like a formula has a ' before
-    it; without, text is what it is.
+    empty text is "". With `safe_for_spreadsheets`, what looks like a formula, at the beginning or
+    where a spreadsheet may begin a cell, has a ' before it; without, text is what it is.
     """
     texts = [_csv_text(column, safe=safe_for_spreadsheets) for column in source.columns]
     statement = sql.SQL("copy ({}) to stdout (format csv, header, encoding 'UTF8')").format(
@@ -132,9 +136,10 @@ def _csv_text(column: Column, *, safe: bool) -> sql.Composable:
         case Kind.TRUTH:
             return sql.SQL("{}::text").format(value)
         case Kind.TEXT | Kind.LIST if safe:
-            return sql.SQL("case when {0}::text ~ {1} then '''' else '' end || {0}::text").format(
-                value, sql.Literal(FORMULA)
-            )
+            return sql.SQL(
+                "case when {0}::text ~ {1} then '''' else '' end"
+                " || regexp_replace({0}::text, {2}, {3}, 'g')"
+            ).format(value, *map(sql.Literal, (FORMULA, FORMULA_INSIDE, "\\1'")))
         case _:
             return value
 

@@ -77,7 +77,8 @@ def snapshots_table(outcomes: Iterable[Taken | Failed], title: str) -> Table:
             rows.append([name, "FAILED", None, None, None, reason])
             continue
         s = outcome.snapshot
-        rows.append([name, s.proof, s.rows, s.pages, s.requests, changes_in_signs(s)])
+        changes = "taken by another run" if outcome.elsewhere else changes_in_signs(s)
+        rows.append([name, s.proof, s.rows, s.pages, s.requests, changes])
     columns = ["target", "proof", "rows", "pages", "requests", "changes"]
     table = rows_table(columns, rows, title)
     table.caption, table.caption_justify = LEGEND, "left"

@@ -176,7 +176,8 @@ def _record(outcome: Taken | Failed) -> dict[str, object]:
         "provider": outcome.target.provider,
     }
     if isinstance(outcome, Taken):
-        return {**target, "published": True, **asdict(outcome.snapshot)}
+        by = {"by_another_run": outcome.elsewhere}
+        return {**target, "published": True, **by, **asdict(outcome.snapshot)}
     return {
         **target,
         "published": False,

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from pipelines.analysis.tables import printable
 from pipelines.commands.ending import undo
+from pipelines.redaction import redacted
 from pipelines.runtime import Runtime
 from pipelines.settings import Settings, load_settings
 
@@ -86,8 +87,8 @@ def tell(message: str) -> None:
 
 
 def _plain_lines(text: str) -> str:
-    """Text that may hold what a stranger chose, with nothing in it that a terminal obeys."""
-    return "\n".join(printable(line) for line in text.split("\n"))
+    """Text that may hold what a stranger chose, without credentials and what a terminal obeys."""
+    return "\n".join(printable(line) for line in redacted(text).split("\n"))
 
 
 def print_json(records: Iterable[Mapping[str, object]]) -> None:

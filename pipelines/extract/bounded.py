@@ -9,8 +9,11 @@ TLS and the answer of a proxy alike.
 import http.client
 import io
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 from urllib3.poolmanager import PoolManager
 
 BUFFER = 64 * 1024
@@ -103,9 +107,43 @@ class _Answer(http.client.HTTPResponse):
 class _Plain(HTTPConnection):
     response_class = _Answer
 
+    def _new_conn(self) -> socket.socket:
+        return _by_the_deadline(self, super()._new_conn)
+
 
 class _Tls(HTTPSConnection):
     response_class = _Answer
+
+    def _new_conn(self) -> socket.socket:
+        return _by_the_deadline(self, super()._new_conn)
+
+
+def _by_the_deadline(
+    connection: HTTPConnection, connect: Callable[[], socket.socket]
+) -> socket.socket:
+    """A connected socket. Looking up the host's address knows no timeout, and each of its addresses
+    has one of its own: a thread does both, and is left to itself when the time is up."""
+    connected: Future[socket.socket] = Future()
+
+    def work() -> None:
+        try:
+            made = connect()
+        except Exception as error:  # noqa: BLE001 - it is raised by the thread that waits
+            if connected.set_running_or_notify_cancel():
+                connected.set_exception(error)
+        else:
+            if connected.set_running_or_notify_cancel():
+                connected.set_result(made)
+            else:
+                made.close()
+
+    threading.Thread(target=work, name="connect", daemon=True).start()
+    try:
+        return connected.result(max(0, _bounds.get().deadline - time.monotonic()))
+    except FutureTimeoutError:
+        if connected.cancel():
+            raise ConnectTimeoutError(connection, "no connection in time") from None
+        return connected.result()
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -137,6 +137,7 @@ class RequestBudget:
         self._clock = clock
         self._sleep = sleep
         self._lease = _Lease(0.0, 0, 0.0)
+        self._closed_until = clock()
 
     def spend(self) -> bool:
         """Take one request from the budget, waiting for it where needed; True where it is a probe.
@@ -170,10 +171,14 @@ class RequestBudget:
             self._drop()
         return self._lease is lease
 
-    def close_for(self, seconds: float) -> None:
-        """Let no request out for `seconds` from now."""
+    def close_for(self, seconds: float) -> bool:
+        """Let no request out for `seconds` from now; whether it was open, as far as is known."""
         self._drop()
         self._ledger.close_for(seconds)
+        now = self._clock()
+        was_open = self._closed_until <= now
+        self._closed_until = max(self._closed_until, now + seconds)
+        return was_open
 
     def failed(self, error: ProviderError, *, was_probe: bool) -> None:
         """A request failed in a way that may pass."""

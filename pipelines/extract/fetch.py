@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Generic, Protocol
 
 from pipelines.errors import HoldfastError, TornWalk
-from pipelines.extract.http import Client
+from pipelines.extract.caches import is_from_cache
+from pipelines.extract.http import Client, Received
 from pipelines.extract.proof import short_page
 from pipelines.providers.pages import Addressing, Page, Positions, Start, described
 from pipelines.providers.provider import Target
-
-_CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status")
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,31 @@ class PageCapped(Exception):
         self.limit = limit
 
 
+class ShortFirstPage(TornWalk):
+    """The first page has fewer rows than fit, although more follow."""
+
+    def __init__(self, message: str, rows: int) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+class Caps:
+    """Notices that a provider caps its pages, also where it is not known to: a set that moves does
+    not end the first page at the same row in two walks."""
+
+    def __init__(self) -> None:
+        self._short: int | None = None
+
+    def noticed(self, torn: TornWalk | PageCapped) -> int | None:
+        """The rows of a page, where it is so by now."""
+        if isinstance(torn, PageCapped):
+            return torn.limit
+        before, self._short = self._short, None
+        if isinstance(torn, ShortFirstPage) and torn.rows != before:
+            self._short = torn.rows
+        return torn.rows if isinstance(torn, ShortFirstPage) and torn.rows == before else None
+
+
 class Fetcher(Generic[Start]):
     """Fetches and reads pages of one target, from any thread; counts the requests it took."""
 
@@ -63,16 +87,16 @@ class Fetcher(Generic[Start]):
             on_try()
             self._count()
 
+        def read(answer: Received) -> Fetched[Start]:
+            page = addressing.read_page(target, start, limit, answer)
+            cached = is_from_cache(answer.headers)
+            return Fetched(page, answer.asked_at, answer.answered_at, from_cache=cached)
+
         try:
             request = addressing.page_request(target, start, limit)
-            answer = self._client.get(request, count_try, target.name)
-            page = addressing.read_page(target, start, limit, answer)
+            return self._client.get_and_read(request, count_try, read, target.name)
         except HoldfastError as error:
             raise error.located(located(target, start)) from None
-        cached = answer.headers.get("age", "0").strip() not in ("", "0") or any(
-            "hit" in answer.headers.get(name, "").lower() for name in _CACHE_HEADERS
-        )
-        return Fetched(page, answer.asked_at, answer.answered_at, from_cache=cached)
 
     def _count(self) -> None:
         with self._lock:
@@ -104,16 +128,18 @@ def refuse_cached(fetched: Fetched[Start]) -> None:
     """Raise TornWalk for an answer that the provider itself did not give."""
     if fetched.from_cache:
         raise TornWalk(
-            f"rows from {fetched.page.where} came from a cache on the way (Age or a cache-hit"
-            " header), which can't show the present state"
+            f"rows from {fetched.page.where} came from a cache on the way (its headers say so:"
+            " extract/caches.py), which can't show the present state"
         )
 
 
 def refuse_short(page: Page[Start], *, may_be_capped: bool = False) -> None:
-    """Raise TornWalk for a page that is not full, although more rows should follow; PageCapped
-    where `may_be_capped` and it is the first one."""
+    """Raise TornWalk for a page that is not full, although more rows should follow: ShortFirstPage
+    where it is the first one, or PageCapped where that `may_be_capped`."""
     if page.last or len(page.rows) >= page.limit:
         return
-    if may_be_capped and page.is_first and page.rows:
-        raise PageCapped(len(page.rows))
+    if page.is_first and page.rows:
+        if may_be_capped:
+            raise PageCapped(len(page.rows))
+        raise ShortFirstPage(short_page(page), len(page.rows))
     raise TornWalk(short_page(page))

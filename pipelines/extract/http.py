@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -32,6 +32,7 @@ from pipelines.errors import (
     ProviderError,
     QuotaExhausted,
     RequestRefused,
+    TornWalk,
     Unreachable,
 )
 from pipelines.extract.bounded import BoundedAdapter, Bounds, TooMuch, bounded
@@ -46,11 +47,16 @@ from pipelines.providers.provider import (
     ProviderSettings,
     printable,
 )
+from pipelines.redaction import keep, keep_sent, redacted, repeats
 
 logger = logging.getLogger(__name__)
 
+Read = TypeVar("Read")
+
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 CHUNK = 64 * 1024
 FRAMING = 64 * 1024
 """Bytes that an answer may have on the wire beyond twice its largest body: headers, mostly."""
@@ -77,18 +83,17 @@ class Received(Answer):
 
 
 class _Auth(AuthBase):
-    """Signs the finished request."""
+    """Signs the finished request. The host that it is sent for is written here, as signed: the
+    library's own header leaves a default port out, which a base URL may have in it."""
 
     def __init__(self, provider: Provider, settings: ProviderSettings) -> None:
         self._provider = provider
         self._settings = settings
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        outgoing = Outgoing(
-            method=request.method or "GET",
-            target=request.path_url,
-            host=urlsplit(request.url or "").netloc,
-        )
+        host = _host_header(request.url or "")
+        request.headers["Host"] = host
+        outgoing = Outgoing(method=request.method or "GET", target=request.path_url, host=host)
         headers = self._provider.auth_headers(self._settings, outgoing, datetime.now(UTC))
         for name, value in headers.items():
             if not _fits_a_header(value):
@@ -96,6 +101,7 @@ class _Auth(AuthBase):
                     f"what goes into the header {name} has a line break or another character that"
                     f" no header can hold: check the {self._provider.name.upper()}_… settings"
                 )
+        keep_sent(_LONG_WORD.findall(headers.get("Authorization", "")))
         request.headers.update(headers)
         return request
 
@@ -128,7 +134,8 @@ class Client:
         self._budget = RequestBudget(ledger, sleep=self._sleep)
         self._turns = Turns()
         self._in_flight = threading.Semaphore(settings.concurrency)
-        self._secrets = [secret.encode() for secret in settings.secrets]
+        for secret in settings.secrets:
+            keep(secret)
         self._sender = Sender(
             settings.base_url,
             BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0),
@@ -160,19 +167,30 @@ class Client:
         if self._cancelled.wait(seconds):
             raise Cancelled("the run was ended before the target was complete")
 
-    def get(self, request: PageRequest, on_try: Callable[[], None], turn: str = "") -> Received:
-        """Fetch one page, trying again as long as that can help; `on_try` counts what it costs.
+    def get(self, request: PageRequest, on_try: Callable[[], None]) -> Received:
+        """One answer, as it came: see `get_and_read`."""
+        return self.get_and_read(request, on_try, lambda answer: answer)
 
-        Requests of different `turn`s go out in turns. Raises a ProviderError: immediately when
-        another try would change nothing, the last one when the tries are used up or the server
-        wants us back later than `LONGEST_WAIT`.
+    def get_and_read(
+        self,
+        request: PageRequest,
+        on_try: Callable[[], None],
+        read: Callable[[Received], Read],
+        turn: str = "",
+    ) -> Read:
+        """Fetch one page and `read` it, trying again as long as that can help; `on_try` counts what
+        it costs. An answer that `read` finds to be cut off is a failed try like any other.
+
+        Requests of different `turn`s go out in turns. Raises what `read` does, and a ProviderError:
+        immediately when another try would change nothing, the last one when the tries are used up
+        or the server wants us back later than `LONGEST_WAIT`.
         """
         _refuse_unsendable(request)
         attempt = 0
         while True:
             attempt += 1
             try:
-                return self._try_in_turn(request, on_try, turn)
+                return self._try_in_turn(request, on_try, read, turn)
             except ProviderError as error:
                 wait = self._pause(error, attempt)
                 if wait is None:
@@ -192,30 +210,45 @@ class Client:
         longest = min(LONGEST_BACKOFF, self._first_backoff * 2.0 ** (attempt - 1))
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads retries, guards nothing
 
-    def _try_in_turn(self, request: PageRequest, on_try: Callable[[], None], turn: str) -> Received:
-        """One try, as soon as the budget and the requests under way allow it. A request that was
-        granted its time goes out then: so the wait for one of those under way comes first."""
-        with self._turns.of(turn):
-            self._sleep(0)
-            self._in_flight.acquire()
-            try:
-                is_probe = self._budget.spend()
-            except BaseException:
-                self._in_flight.release()
-                raise
+    def _try_in_turn(
+        self,
+        request: PageRequest,
+        on_try: Callable[[], None],
+        read: Callable[[Received], Read],
+        turn: str,
+    ) -> Read:
+        """One try, as soon as the budget allows it; the budget learns what became of it."""
+        is_probe = self._await_turn(turn)
         try:
-            on_try()
-            received = self._try(request)
+            try:
+                on_try()
+                answer = self._try(request)
+            finally:
+                self._in_flight.release()
+            page = read(answer)
         except ProviderError as error:
             if error.transient or isinstance(error, QuotaExhausted):
                 self._budget.failed(error, was_probe=is_probe)
             else:
                 self._budget.answered()
             raise
-        finally:
-            self._in_flight.release()
+        except TornWalk:
+            self._budget.answered()
+            raise
         self._budget.answered()
-        return received
+        return page
+
+    def _await_turn(self, turn: str) -> bool:
+        """Take one of the requests that may be under way, and one of the budget; True where it is a
+        probe. The first comes first: what the budget grants goes out at its time."""
+        with self._turns.of(turn):
+            self._sleep(0)
+            self._in_flight.acquire()
+            try:
+                return self._budget.spend()
+            except BaseException:
+                self._in_flight.release()
+                raise
 
     def _try(self, request: PageRequest) -> Received:
         settings = self.settings
@@ -235,16 +268,29 @@ class Client:
             raise self._network_error(error, deadline) from None
         answered_at = time.monotonic()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if (closed := until_reset(headers, time.time())) is not None:
-            self._budget.close_for(min(closed, LONGEST_WAIT))
+        self._obey_limit(until_reset(headers, time.time()))
         is_unchanged = response.status_code == 304 and request.is_conditional
         if response.status_code != 200 and not is_unchanged:
             refusal = self._refusal(response, headers, body)
             refusal.retry_after = asked_to_wait(headers, time.time())
             raise refusal
-        if any(secret in body for secret in self._sent(response)):
+        credential = response.request.headers.get("Authorization", "")
+        told = "\n".join(headers.values()).encode("utf-8", "surrogateescape")
+        if any(repeats(part, _LONG_WORD.findall(credential)) for part in (told, body)):
             raise MalformedAnswer("the answer repeats one of the credentials that were sent")
         return Received(response.status_code, headers, body, asked_at, answered_at)
+
+    def _obey_limit(self, closed: float | None) -> None:
+        """Let nothing out until the limit is reset. One that is reset later than anybody waits, or
+        never, is left to the next answer: the server says 429 when it means it."""
+        if not closed or closed > LONGEST_WAIT:
+            return
+        if self._budget.close_for(closed):
+            logger.warning(
+                "%s: its limit of requests is spent, waiting %.0f s for its reset",
+                self.provider.name,
+                closed,
+            )
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -271,19 +317,15 @@ class Client:
                 f"answered {response.status_code}, a redirect to {host}, which is not followed."
                 f" Check {self.provider.name.upper()}_BASE_URL"
             )
-        for secret in self._sent(response):
-            body = body.replace(secret, b"[secret]")
-        return self.provider.explain(response.status_code, headers, body)
-
-    def _sent(self, response: requests.Response) -> list[bytes]:
-        """The secrets, and the signature that this request carried in their stead."""
-        credential = response.request.headers.get("Authorization", "")
-        return [*self._secrets, *(word.encode() for word in _LONG_WORD.findall(credential))]
+        clean = redacted(body.decode("latin-1")).encode("latin-1")
+        return self.provider.explain(response.status_code, headers, clean)
 
     def _network_error(self, error: Exception, deadline: float) -> ProviderError:
         """An error without the request in it: the library's own texts quote the whole URL."""
         host = urlsplit(self.settings.base_url).netloc
         if isinstance(error, requests.ConnectTimeout):
+            if time.monotonic() >= deadline:
+                return Unreachable(f"{host} took over {self.settings.total_timeout:g} s to connect")
             return Unreachable(f"no connection to {host} in {self.settings.connect_timeout:g} s")
         if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
             if time.monotonic() >= deadline:
@@ -320,9 +362,15 @@ def _glance(response: requests.Response) -> bytes:
     return bytes(body)
 
 
+def _host_header(url: str) -> str:
+    """The host, and the port where it is not the scheme's own (RFC 9110, 7.2 and 4.2.3)."""
+    parts = urlsplit(url)
+    return parts.netloc.removesuffix(f":{DEFAULT_PORTS.get(parts.scheme)}")
+
+
 def _host(url: str) -> str:
     try:
-        return urlsplit(url).netloc
+        return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
         return "a malformed address"
 

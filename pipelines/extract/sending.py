@@ -8,12 +8,18 @@ a bound), keeps cookies and reads netrc.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.utils import default_headers
+from requests.utils import default_headers, select_proxy
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from pipelines.errors import ConfigurationError
+from pipelines.redaction import keep_password_of
 
 
 class Sender:
@@ -40,7 +46,10 @@ class Sender:
 
     def get(self, target: str, headers: Sequence[tuple[str, str]] = ()) -> requests.Response:
         """The answer to a GET of base URL and `target` (path and query, encoded) with some more
-        headers; its body is still to be read. Raises requests.RequestException."""
+        headers; its body is still to be read.
+
+        Raises requests.RequestException, and ConfigurationError where the environment names a proxy
+        or certificates that can't be used."""
         request = self._model.copy()
         request.url = self._prefix + target
         request.headers.update(headers)
@@ -63,6 +72,28 @@ class Sender:
     @cached_property
     def _environment(self) -> Mapping[str, Any]:
         """Proxies and certificates, as the environment has them at the first request; and that the
-        body is not to be read at once."""
+        body is not to be read at once. Raises ConfigurationError for those that can't be used."""
         with requests.Session() as session:
-            return {**session.merge_environment_settings(self._base_url, {}, True, None, None)}
+            given = session.merge_environment_settings(self._base_url, {}, True, None, None)
+        found: dict[str, Any] = {**given}
+        for proxy in found["proxies"].values():
+            keep_password_of(proxy)
+        proxy = select_proxy(self._base_url, found["proxies"])
+        if proxy and not _is_usable(proxy):
+            raise ConfigurationError(
+                f"the proxy for {self._base_url} is not http://user:password@host:port: check"
+                " HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the host in NO_PROXY"
+            )
+        if isinstance(found["verify"], str) and not Path(found["verify"]).exists():
+            raise ConfigurationError(
+                f"there are no certificates in {found['verify']}: check REQUESTS_CA_BUNDLE and"
+                " CURL_CA_BUNDLE"
+            )
+        return found
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        return bool(parse_url(proxy if "://" in proxy else f"http://{proxy}").host)
+    except LocationParseError:
+        return False

@@ -80,6 +80,8 @@ def materialization(asset: str, taken: Taken) -> dg.AssetMaterialization:
         "seconds": dg.MetadataValue.float(float(snapshot.seconds)),
         "snapshot_id": dg.MetadataValue.int(snapshot.snapshot_id),
     }
+    if taken.elsewhere:
+        metadata["taken_by"] = dg.MetadataValue.text("another run, while this one walked")
     if snapshot.is_first_and_empty:
         metadata["warning"] = dg.MetadataValue.text("the first snapshot is empty: is the id right?")
     return dg.AssetMaterialization(asset, partition=taken.target.name, metadata=metadata)
@@ -101,7 +103,8 @@ def failed_observation(asset: str, missed: Missed) -> dg.AssetObservation:
 
 def check_result(asset: str, result: Result, settings_folder: Path) -> dg.AssetCheckResult:
     """The run in one place: sums that Dagster plots over time, what changed, what failed."""
-    snapshots = [taken.snapshot for taken in result.taken]
+    own = [taken for taken in result.taken if not taken.elsewhere]
+    snapshots = [taken.snapshot for taken in own]
     later = [snapshot for snapshot in snapshots if snapshot.previous_id is not None]
     metadata: dict[str, dg.MetadataValue] = {
         "targets": dg.MetadataValue.int(result.asked),
@@ -113,7 +116,7 @@ def check_result(asset: str, result: Result, settings_folder: Path) -> dg.AssetC
             for kind in KINDS
         },
     }
-    changes = [Change(_label(taken.target), taken.snapshot) for taken in result.taken]
+    changes = [Change(_label(taken.target), taken.snapshot) for taken in own]
     if changed_most(changes):
         metadata["what_changed"] = dg.MetadataValue.md(_what_changed(changes, settings_folder))
     if result.missed:

@@ -7,13 +7,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pipelines.errors import MalformedAnswer
+from pipelines.errors import BrokenAnswer, MalformedAnswer
 from pipelines.providers.provider import excerpt, printable
 
 Body = TypeVar("Body")
 OptionalText = str | msgspec.UnsetType | None
 """A text that may be null, or missing."""
 
+MOST_VALUES = 1_000_000
+"""In one body: the largest pages that are known have a thousand rows of ten."""
+
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -28,9 +32,11 @@ def decode(body: bytes, shape: type[Body]) -> Body:
     A number in a field of type `object` is an int or a Decimal, never a float. A field that may be
     missing defaults to `msgspec.UNSET`: it is what `_is_read_back` can tell from a null.
 
-    Raises MalformedAnswer with the JSON path for everything that does not fit, and for a key that
-    stands twice in one object: every parser would silently choose one of its values.
+    Raises BrokenAnswer where it is no JSON, and MalformedAnswer with the JSON path for everything
+    that does not fit, and for a key that stands twice in one object: every parser would silently
+    choose one of its values.
     """
+    _refuse_crowd(body)
     try:
         decoded = _decoder(shape).decode(body)
         if not _is_read_back(decoded, body):
@@ -40,6 +46,21 @@ def decode(body: bytes, shape: type[Body]) -> Body:
         if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(body):
             return _decode_with_surrogates(body, shape)
         raise _undocumented(error, body) from None
+
+
+def _refuse_crowd(body: bytes) -> None:
+    """Refuse a body of more values than any page has, before they are made: an empty list, two
+    bytes in JSON, takes thirty times as many in memory. Commas within a text are none of them."""
+    found = _separators(body) if len(body) > MOST_VALUES else 0
+    if found > MOST_VALUES:
+        found -= sum(_separators(text[0]) for text in _TEXT.finditer(body))
+    if found > MOST_VALUES:
+        raise MalformedAnswer(f"the body holds {found:,} values, more than any page has")
+
+
+def _separators(body: bytes) -> int:
+    """What stands between values or begins a list or an object of them."""
+    return sum(map(body.count, (b",", b"[", b"{")))
 
 
 def given(text: OptionalText) -> str | None:
@@ -85,9 +106,16 @@ def _decode_with_surrogates(body: bytes, shape: type[Body]) -> Body:
 def _undocumented(error: Exception, body: bytes) -> MalformedAnswer:
     is_range = isinstance(error, ArithmeticError)
     reason = "a number is out of range" if is_range else printable(str(error), 300)
-    return MalformedAnswer(
+    kind = BrokenAnswer if _is_no_json(error) else MalformedAnswer
+    return kind(
         f"the body is not what the documentation describes: {reason}; it begins {excerpt(body)}"
     )
+
+
+def _is_no_json(error: Exception) -> bool:
+    if isinstance(error, msgspec.ValidationError):
+        return False
+    return isinstance(error, msgspec.DecodeError | json.JSONDecodeError | UnicodeDecodeError)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

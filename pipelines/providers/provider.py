@@ -37,6 +37,7 @@ from pipelines.errors import (
     ServerFailed,
 )
 from pipelines.providers.pages import Cursors, Extra, Ground, Positions, Value
+from pipelines.redaction import redacted
 
 
 class Proof(StrEnum):
@@ -388,8 +389,8 @@ def quota_exhausted(detail: str, advice: str) -> ProviderError:
 
 
 def shorten(text: str, length: int = 120) -> str:
-    """`text` cut to `length`, for messages."""
-    return text if len(text) <= length else f"{text[:length]}…"
+    """`text` cut to `length`, for messages: no half of a credential is left at the cut."""
+    return text if len(text) <= length else f"{redacted(text)[:length]}…"
 
 
 def printable(text: str, length: int = 120) -> str:

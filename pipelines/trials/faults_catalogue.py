@@ -109,14 +109,14 @@ def _statuses() -> list[Case]:
         *_once_and_for_good("401", statuses.status(401)),
         *(Case(str(code), _is(statuses.status(code)), SECOND) for code in (403, 404, 410)),
         Case("redirect to another host", _is(statuses.redirect("http://other.invalid/x"))),
-        Case("HTML with 200", _is(statuses.html), SECOND),
+        *_once_and_for_good("HTML with 200", statuses.html),
+        Case("a third of answers are HTML", _is(statuses.html), When(share=0.34)),
         Case("error object with 200", _is(statuses.error_with_200), SECOND),
     ]
 
 
 def _json() -> list[Case]:
     faults = {
-        "JSON cut off": bodies.cut,
         "amount of a wrong type": bodies.amount({"is": "an object"}),
         "total of null": bodies.end(None),
         "rows missing": bodies.missing("rows"),
@@ -132,7 +132,10 @@ def _json() -> list[Case]:
         "amount 1e400": bodies.amount(bodies.raw("1e400")),
         "amount 1e9999999999999999999": bodies.amount(bodies.raw("1e9999999999999999999")),
     }
-    return [Case(name, _is(fault), SECOND) for name, fault in faults.items()]
+    return [
+        *_once_and_for_good("JSON cut off", bodies.cut),
+        *(Case(name, _is(fault), SECOND) for name, fault in faults.items()),
+    ]
 
 
 def _pages() -> list[Case]:

@@ -45,6 +45,11 @@ def cut(text: str) -> str:
     return f"{text[:LONGEST_ATTRIBUTE]}… sha256:{digest}"
 
 
+def kept(text: str | None) -> str | None:
+    """A text that a stranger may have chosen, such as a header, as it is kept; nothing stays so."""
+    return None if text is None else cut(escape(text))
+
+
 def key_hash(parts: tuple[str, ...]) -> UUID:
     """First 16 bytes of SHA-256 over the escaped key columns, each after its length.
 

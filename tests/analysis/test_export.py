@@ -114,6 +114,7 @@ def test_names_come_as_they_are_unless_a_spreadsheet_has_to_be_safe_of_them(driv
     assert plain >= set(NAMES)
     safe = {line[place] for line in as_csv(driver, source, safe_for_spreadsheets=True)}
     assert {f"'{FORMULA}", "'@risk", "", "'quoted"} <= safe
+    assert "a;'=1+1;'\"+2\"\n'  =3;' -4; b;c" in safe
     assert not any(name.startswith(("=", "+", "-", "@", "\t", "\r")) for name in safe)
 
 

@@ -154,7 +154,7 @@ def test_two_workers_on_one_target_leave_one_history(pipeline, world: World):
     for thread in threads:
         thread.join()
     pipeline.take(key)
-    assert set(errors) <= {"Superseded", "TornWalk"}
+    assert set(errors) <= {"TornWalk"}
     counted = pipeline.sql("select rows from snapshot order by snapshot_at desc limit 1")
     held = pipeline.sql("select count(*) from altura_item_holders_current")
     assert counted == held

@@ -296,6 +296,76 @@ def test_a_refused_connection_is_tried_again_and_named(connect: Connect, tries: 
     assert tries.count == 3
 
 
+def test_an_address_that_is_looked_up_for_ever_is_given_up_after_the_total_timeout(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, looked_up = threading.Event(), socket.getaddrinfo
+
+    def hang(*asked: Any, **options: Any) -> Any:
+        assert over.wait(PATIENCE)
+        return looked_up("127.0.0.1", 1, type=socket.SOCK_STREAM)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    client = connect("hiro", "http://slow.example", max_tries=2, total_timeout=0.1)
+    try:
+        with pytest.raises(Unreachable, match=r"slow.example took over 0.1 s to connect \(tried 2"):
+            get(client)
+    finally:
+        over.set()
+        for thread in threading.enumerate():
+            if thread.name == "connect":
+                thread.join(PATIENCE)
+
+
+def test_a_bundle_of_certificates_that_is_not_there_is_named(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    client = connect("hiro", "https://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match=r"none\.pem: check REQUESTS_CA_BUNDLE"):
+        get(client)
+
+
+@pytest.mark.parametrize(
+    ("base", "host"),
+    [
+        ("http://catenis.example:80", "catenis.example"),
+        ("http://CATENIS.example", "catenis.example"),
+        ("http://catenis.example:8080", "catenis.example:8080"),
+        ("http://[2001:db8::1]:80", "[2001:db8::1]"),
+    ],
+)
+def test_the_host_is_signed_as_it_is_sent(
+    connect: Connect,
+    raw_server: StartServer,
+    monkeypatch: pytest.MonkeyPatch,
+    base: str,
+    host: str,
+) -> None:
+    """The server is a proxy here, so that the base URL may have any port."""
+    seen: list[bytes] = []
+
+    def serve(connection: socket.socket, number: int) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(OK)
+
+    monkeypatch.setenv("HTTP_PROXY", raw_server(serve).url)
+    get(connect("catenis", base))
+    line, *fields = seen[0].decode().strip().split("\r\n")
+    headers = {name.lower(): value for name, value in (field.split(": ") for field in fields)}
+    assert headers["host"] == host
+    sent = Exchange(
+        provider="catenis",
+        method="GET",
+        target="/" + line.split()[1].split("/", 3)[3],
+        headers=headers,
+        body=b"",
+        number=1,
+        at=datetime.now(UTC),
+    )
+    assert signer(sent, {ISSUER: ISSUER_SECRET}, sent.at) == ISSUER
+
+
 def test_a_host_without_an_address_is_named(connect: Connect) -> None:
     client = connect("hiro", "http://nowhere.invalid", max_tries=2)
     with pytest.raises(Unreachable, match=r"nowhere\.invalid failed.*\(tried 2 times\)"):
@@ -558,16 +628,28 @@ def test_a_spent_limit_closes_the_budget_until_its_reset(
     assert 100 < sum(clock.waits) <= 200
 
 
-def test_a_reset_far_away_closes_the_budget_for_the_longest_wait(
-    connect: Connect, sandbox: Sandbox, clock: Any
+@pytest.mark.parametrize("reset", [LONGEST_WAIT + 1, 86400, 10**30])
+def test_a_reset_that_nobody_waits_for_is_left_to_the_next_answer(
+    connect: Connect, sandbox: Sandbox, clock: Any, reset: float
 ) -> None:
-    spent = {"ratelimit-remaining": "0", "ratelimit-reset": "86400"}
+    spent = {"ratelimit-remaining": "0", "ratelimit-reset": f"{reset:.0f}"}
+    answering(sandbox, *[answers.Answer(200, spent, b"{}")] * 3)
+    client = connect("hiro", sandbox.url("hiro"))
+    clock.rule(client)
+    for _ in range(3):
+        get(client)
+    assert sum(clock.waits) < 1
+
+
+def test_a_spent_limit_is_waited_for_with_a_word(
+    connect: Connect, sandbox: Sandbox, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    spent = {"ratelimit-remaining": "0", "ratelimit-reset": "200"}
     answering(sandbox, answers.Answer(200, spent, b"{}"))
     client = connect("hiro", sandbox.url("hiro"))
     clock.rule(client)
     get(client)
-    get(client)
-    assert sum(clock.waits) == LONGEST_WAIT
+    assert caplog.messages == ["hiro: its limit of requests is spent, waiting 200 s for its reset"]
 
 
 def test_a_limit_with_something_left_closes_nothing(

@@ -2,6 +2,7 @@
 accepted, and what it means, is the same either way."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -119,6 +120,33 @@ def test_a_body_is_refused_exactly_when_a_key_stands_twice(text: str) -> None:
     assert [given_text(inner.note) for inner in decoded.results] == [
         inner.get("note") for inner in meant["results"]
     ]
+
+
+CROWDS = {
+    "lists": b"[" + b"[]," * 2_000_000 + b"[]]",
+    "objects": b"[" + b"{}," * 2_000_000 + b"{}]",
+    "lists in lists": b"[" * 2_000_000 + b"]" * 2_000_000,
+    "texts": b"[" + b'"ab",' * 2_000_000 + b'""]',
+    "texts that look like the end of one": b"[" + b'"\\\\",' * 2_000_000 + b'""]',
+}
+
+
+@pytest.mark.parametrize("field", ["free", "unknown"])
+@pytest.mark.parametrize("crowd", CROWDS.values(), ids=CROWDS)
+def test_a_crowd_of_values_is_refused_before_they_are_made(crowd: bytes, field: str) -> None:
+    body = b'{"limit":1,"inner":{"hex":""},"results":[],"free":1,"unknown":1}'
+    body = body.replace(b'"%b":1' % field.encode(), b'"%b":%b' % (field.encode(), crowd))
+    tracemalloc.start()
+    with pytest.raises(MalformedAnswer, match="values, more than any page has"):
+        decode(body, Outer)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(body)
+
+
+def test_commas_and_brackets_within_a_text_are_no_values() -> None:
+    body = b'{"limit":1,"inner":{"hex":"%b"},"results":[],"free":1}' % (b',[{\\"' * 2_000_000)
+    assert len(decode(body, Outer).inner.hex) == 4 * 2_000_000
 
 
 # --- which bodies are read once -------------------------------------------------------------------
