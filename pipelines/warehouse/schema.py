@@ -92,6 +92,18 @@ snapshot = sa.Table(
     sa.Column("top_place", sa.BigInteger),
     sa.Column("reordered", sa.Boolean, nullable=False, server_default=sa.false()),
     _time("next_due_at", nullable=True),
+    sa.Column("chain_tip", sa.Text),
+)
+
+chain_tip = sa.Table(
+    "chain_tip",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("height", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.Text, nullable=False),
+    _time("seen_at", server_default=sa.func.clock_timestamp()),
+    _time("orphaned_at", nullable=True),
 )
 
 snapshot_concentration = sa.Table(
