@@ -59,6 +59,7 @@ def take_snapshot(
         [outcome] = taking.publish_unchanged([outcome])
     if isinstance(outcome, Doubtful):
         outcome = taking.take(target, whole=True)
+    taking.finish()
     if isinstance(outcome, Taken):
         return outcome
     assert isinstance(outcome, Failed)  # noqa: S101 - a whole walk leaves nothing else
@@ -88,6 +89,7 @@ def take_snapshots(
     with ThreadPoolExecutor(client.settings.concurrency, client.provider.name) as threads:
         try:
             yield from _as_they_end(taking, targets, threads, heartbeat)
+            taking.finish()
         except BaseException:
             client.cancel()
             threads.shutdown(wait=True, cancel_futures=True)

@@ -26,6 +26,7 @@ from pipelines.walks import REORGANISED, Walks, tips_of
 from pipelines.warehouse.listing import PublishedListing
 from pipelines.warehouse.load import Accepted, Guard, publish, same_as_current
 from pipelines.warehouse.moments import Moment
+from pipelines.warehouse.notices import keep_notices
 from pipelines.warehouse.postgres import DatabaseClock, Warehouse
 from pipelines.warehouse.registry import (
     PublishedSnapshot,
@@ -162,6 +163,14 @@ class Taking:
                     self._run, proven, walks.accepted(proven), self._guard(target), self._moment
                 )
         return Taken(target, *found)
+
+    def finish(self) -> None:
+        """Keep what the answers said beside the rows. What is lost here is said again."""
+        try:
+            with self._warehouse.transaction() as connection:
+                keep_notices(connection, self._client.provider.name, self._client.notices.heard)
+        except HoldfastError as error:
+            logger.warning("what the provider announced could not be kept: %s", error)
 
     def attempt(self, target: Target, *, whole: bool = False) -> list[Outcome]:
         return [self.take(target, whole=whole)]

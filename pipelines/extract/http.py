@@ -37,6 +37,7 @@ from pipelines.errors import (
 from pipelines.extract.bounded import BoundedAdapter, Bounds, TooMuch, bounded
 from pipelines.extract.budget import RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
+from pipelines.extract.notices import Notices
 from pipelines.extract.sending import Sender
 from pipelines.providers.pages import Answer, PageRequest
 from pipelines.providers.provider import (
@@ -128,6 +129,7 @@ class Client:
         self._in_flight = threading.Semaphore(settings.concurrency)
         secrets = (value for _, value in settings if isinstance(value, SecretStr))
         self._secrets = [value.get_secret_value().encode() for value in secrets if value]
+        self.notices = Notices(self._secrets)
         self._sender = Sender(
             settings.base_url,
             BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0),
@@ -215,6 +217,7 @@ class Client:
             raise self._network_error(error, deadline) from None
         answered_at = time.monotonic()
         headers = {name.lower(): value for name, value in response.headers.items()}
+        self.notices.hear(headers)
         if (closed := until_reset(headers, time.time())) is not None:
             self._budget.close_for(min(closed, LONGEST_WAIT))
         is_unchanged = response.status_code == 304 and request.is_conditional

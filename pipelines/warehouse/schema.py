@@ -41,6 +41,18 @@ target = sa.Table(
     sa.Column("list", sa.Text, nullable=False, server_default="targets"),
 )
 
+provider_notice = sa.Table(
+    "provider_notice",
+    metadata,
+    sa.Column("notice_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("header", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    _time("first_seen_at", server_default=sa.func.clock_timestamp()),
+    _time("last_seen_at", server_default=sa.func.clock_timestamp()),
+    sa.UniqueConstraint("provider", "header", "text"),
+)
+
 run = sa.Table(
     "run",
     metadata,
