@@ -125,7 +125,10 @@ class QuotaExhausted(ProviderError):
 
 
 class RequestRefused(ProviderError):
-    """A 4xx or a redirect: the same request will be answered the same way."""
+    """A 4xx or a redirect: the same request will be answered the same way. `status`: the answer's,
+    where it matters which."""
+
+    status: int | None = None
 
 
 class MalformedAnswer(ProviderError):

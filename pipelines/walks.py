@@ -1,18 +1,18 @@
 """Walks over one target until one of them is proven: walk, stage, judge, walk again.
 
-What a walk reads goes to a desk, which keeps two walks beside each other and compares them. The
-desk of a run is Postgres (snapshots.py); the one of a trial of proofs is this process's memory, so
-that what is put to trial is this code and no copy of it.
+What a walk reads goes to a desk (desk.py), which keeps two walks beside each other and compares
+them.
 """
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
+from pipelines.desk import Desk, OnProgress, Progress, Proven, PublishedCollect, Stage
 from pipelines.errors import MalformedAnswer, TornWalk
 from pipelines.extract import proof
 from pipelines.extract.by_cursor import by_cursor
@@ -26,103 +26,33 @@ from pipelines.extract.fetch import (
     located,
 )
 from pipelines.extract.http import Client
-from pipelines.extract.proof import Claim, Collect
-from pipelines.extract.to_last import Difference, GivenUp, Listing, ToLast
+from pipelines.extract.proof import Collect
+from pipelines.extract.tips import Base, Tip, Tips
+from pipelines.extract.to_last import GivenUp, ToLast
 from pipelines.extract.walk import backward, chained, forward
-from pipelines.providers.pages import Extra, Row
+from pipelines.providers.pages import Row
 from pipelines.providers.provider import Proof, Target
 from pipelines.warehouse.load import Accepted
-from pipelines.warehouse.postgres import DatabaseClock
 from pipelines.warehouse.text import kept
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a target is: rows read of `total` (None: not told), in which walk."""
-
-    target: Target
-    walk: int
-    pages: int
-    rows: int
-    total: int | None
-
-    def __str__(self) -> str:
-        of_total = f" of {self.total:,}" if self.total is not None else ""
-        return (
-            f"{self.target.name}: walk {self.walk}, page {self.pages}, {self.rows:,}{of_total} rows"
-        )
 
 
 AHEAD = 32
 """Pages beside those under way that may wait for their turn: while a block of rows is copied, the
 connections go on."""
 
-OnProgress = Callable[[Progress], None]
+REORGANISED = "the chain was reorganised: a block that rows were read at is not part of it any more"
 
 
-class Stage(Protocol):
-    """Where one walk's rows wait: cleared, then written page by page, then finished.
-
-    `finish` gets the number of rows that were written and raises TornWalk where a key stands twice.
-    """
-
-    cut_attributes: int
-
-    def clear(self) -> None: ...
-    def write(self, rows: Iterable[Row]) -> None: ...
-    def finish(self, rows: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class PublishedCollect:
-    """What is known of the last published walk beside its rows."""
-
-    rows: int
-    page_size: int
-    extra: Extra | None
-
-
-class Desk(Protocol):
-    """Where a target's walks are kept and compared.
-
-    `same` tells whether both stages hold the same rows, in whatever order; `same_as_published`,
-    whether one holds exactly what is `published`; `clock` reads the clock that snapshots go by.
-    `listing` is what is published in the provider's order, where that is known and a walk may rest
-    on it.
-    """
-
-    @property
-    def stagings(self) -> Sequence[Stage]: ...
-    @property
-    def published(self) -> PublishedCollect | None: ...
-    @property
-    def listing(self) -> Listing | None: ...
-    def same(self) -> bool: ...
-    def same_as_published(self, place: int) -> bool: ...
-    def clock(self, before: DatabaseClock | None = None) -> DatabaseClock: ...
-
-
-@dataclass(frozen=True)
-class Proven:
-    """A collect with its claim; its rows are in the desk's stage number `place`.
-
-    `began` is when the first request went out on which the claim rests; `rests_on_published` tells
-    whether it rests on the published snapshot, too. With a `difference` the stage holds what
-    entered since that one, and not the whole set.
-    """
-
-    claim: Claim
-    collect: Collect
-    place: int
-    began: float
-    rests_on_published: bool = False
-    difference: Difference | None = None
+def tips_of(client: Client) -> Tips | None:
+    """What a run knows of the provider's chain; None where its rows come from none."""
+    chain = client.provider.chain
+    return Tips(chain, client.get) if chain else None
 
 
 class Walks:
-    """The walks of one target for one run, until one is proven."""
+    """The walks of one target for one run, until one is proven. `tips` are shared by a run."""
 
     def __init__(
         self,
@@ -130,7 +60,10 @@ class Walks:
         client: Client,
         target: Target,
         on_progress: OnProgress = lambda _: None,
+        tips: Tips | None = None,
     ) -> None:
+        self._tips = tips or tips_of(client)
+        self._seen: dict[str, None] = {}  # tips, in the order of the pages that told them
         self._desk = desk
         self._client = client
         self._target = target
@@ -153,11 +86,15 @@ class Walks:
         return self._fetch.requests
 
     def until_proven(self) -> Proven:
-        """Walk until a walk is proven. Raises TornWalk when the bounded number of them is not."""
+        """What changed since the last snapshot, or a whole walk. Raises as `whole` does."""
+        rests = self.since_last()
+        return (self.confirmed(rests) if rests else None) or self.whole()
+
+    def whole(self) -> Proven:
+        """Walk over all pages until a walk is proven. Raises TornWalk when the bounded number of
+        them is not."""
         previous: Collect | None = None
         why = ""
-        if proven := self._since_last():
-            return proven
         while self._may_walk():
             place = self.walks % 2
             self.walks += 1
@@ -198,13 +135,17 @@ class Walks:
         self._page_size = self._first_page_size()
         self.walks -= 1
 
-    def _since_last(self) -> Proven | None:
-        """What changed since the last published snapshot, where that is cheaper than a walk."""
+    def since_last(self) -> Proven | None:
+        """What changed since the last published snapshot, where that is cheaper than a walk. It
+        counts where it is `confirmed`."""
         listing, fetch = self._desk.listing, self._fetch
-        if listing is None or isinstance(fetch, CursorFetcher):
+        if listing is None or isinstance(fetch, CursorFetcher) or not self._may_rest():
             return None
+        self._seen.clear()
         limit, window = self._page_size, self._client.settings.concurrency
-        attempt = ToLast(fetch, limit, self._client.ahead, window, listing, self._note)
+        attempt = ToLast(
+            fetch, limit, self._client.ahead, window, listing, self._note, self._is_settled
+        )
         try:
             difference = attempt.run(self._desk.stagings[0])
             self._desk.stagings[0].finish(difference.entered)
@@ -229,10 +170,51 @@ class Walks:
             first_tip=difference.first.page.tag,
             last_tip=difference.last.page.tag,
             extra=difference.top.page.extra,
+            tips=tuple(self._seen),
         )
         claim = proof.claim_chained_to_last(collect)
         began = collect.began
         return Proven(claim, collect, 0, began, rests_on_published=True, difference=difference)
+
+    def confirmed(self, rests: Proven) -> Proven | None:
+        """A walk that rests on the published snapshot, where the chain leads through the block that
+        it was read at and through all that this walk saw; None where a whole walk has to tell."""
+        if self._tips is None:
+            return rests
+        tip = self._tips.standing(rests.collect.ended, rests.collect.tips, self._base)
+        if tip is None:
+            logger.info("%s: a whole walk is needed: %s", self._target.name, REORGANISED)
+            return None
+        return replace(rests, tip=tip)
+
+    @property
+    def _base(self) -> Base | None:
+        return self._desk.published.base if self._desk.published else None
+
+    def _may_rest(self) -> bool:
+        """Whether it is not known already that `confirmed` will refuse it."""
+        if self._tips is None:
+            return True
+        base = self._base
+        known = base is None or base.is_orphaned or base.block.hash in self._tips.orphaned
+        return self._tips.is_told and not known
+
+    def _is_settled(self, row: Row) -> bool:
+        dataset = self._client.provider.dataset
+        if self._base is None or dataset.height is None:
+            return True
+        height = row[dataset.column_names.index(dataset.height)]
+        return isinstance(height, int) and height <= self._base.block.height
+
+    def _closing_tip(self, collect: Collect) -> Tip | None:
+        """The chain's newest block after a walk whose tips are all its ancestors; None where the
+        server does not tell. Raises TornWalk where one of them is not."""
+        if self._tips is None:
+            return None
+        tip = self._tips.standing(collect.ended, collect.tips)
+        if tip is None and self._tips.is_told:
+            raise TornWalk(REORGANISED)
+        return tip
 
     def _note(self, fetched: Fetched[int]) -> None:
         """Count a page that was read to find a difference."""
@@ -246,6 +228,8 @@ class Walks:
         a set may have: one without an end has to stop somewhere."""
         if self._began is None:
             self._began = fetched.asked_at
+        if self._tips and (tip := self._tips.tip_of(fetched.page.tag)):
+            self._seen[tip] = None
         self.pages += 1
         self._rows_read += len(fetched.page.rows)
         most = self._client.settings.max_rows
@@ -283,6 +267,7 @@ class Walks:
             page_size=collect.page_size,
             first_tip=kept(collect.first_tip),
             last_tip=kept(collect.last_tip),
+            tip=proven.tip,
         )
 
     def _first_page_size(self) -> int:
@@ -304,6 +289,7 @@ class Walks:
         staging = self._desk.stagings[place]
         staging.clear()
         self._rows_read = 0
+        self._seen.clear()
         pages = self._whole(self._fetch, previous)
         with closing(pages):
             collect = self._stage(pages, staging)
@@ -373,13 +359,15 @@ class Walks:
             last_tip=fetched.page.tag,
             extra=extra,
             by_cursor=isinstance(self._fetch, CursorFetcher),
+            tips=tuple(self._seen),
         )
 
     def _judge(self, collect: Collect, place: int, previous: Collect | None) -> Proven | None:
         """The cheapest proof that fits; None where another collect has to be compared with this."""
         last = self._desk.published
         if collect.pages > 1 and self._chain:
-            return Proven(proof.claim_chained(collect), collect, place, collect.began)
+            claim, tip = proof.claim_chained(collect), self._closing_tip(collect)
+            return Proven(claim, collect, place, collect.began, tip=tip)
         if collect.pages == 1 and last and _is_enough(collect, last):
             return Proven(proof.claim_one_page(collect), collect, place, collect.began)
         if previous:

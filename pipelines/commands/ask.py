@@ -22,6 +22,7 @@ from pipelines.commands.terminal import (
     tell,
 )
 from pipelines.errors import ConfigurationError
+from pipelines.providers import PROVIDERS
 from pipelines.targets import WatchList, load_targets
 from pipelines.warehouse.postgres import Warehouse
 from pipelines.warehouse.registry import find_absent, known_name
@@ -65,6 +66,7 @@ def status(
     with runtime.open_warehouse() as warehouse:
         with warehouse.transaction() as connection:
             frame = query(connection, "status", watched=watched.names() if watched else None)
+            announced = [] if failing else records_of(query(connection, "notices"))
         held = _held_back(warehouse, watched) if watched else []
     targets = records_of(frame)
     if watched:
@@ -80,12 +82,27 @@ def status(
         _print_status(targets)
     elif not failing:
         tell("No target is watched. Add one: holdfast targets add --help")
-    for advice in held:
-        complain(advice)
+    _tell_beside(announced, held)
     if failing and (targets or held):
         raise typer.Exit(FAILED)
     if failing and watched is None:
         raise typer.Exit(MISCONFIGURED)
+
+
+def _tell_beside(announced: list[Record], held: list[str]) -> None:
+    for notice in announced:
+        tell(_said(notice))
+    for advice in held:
+        complain(advice)
+
+
+def _said(notice: Record) -> str:
+    """What a provider announced, on one line."""
+    title = PROVIDERS[notice["provider"]].title if notice["provider"] in PROVIDERS else "?"
+    return (
+        f"{title} announces since {notice['first_seen_at']:%Y-%m-%d}, last"
+        f" {notice['last_seen_at']:%Y-%m-%d %H:%M} UTC: {notice['header']}: {notice['text']}"
+    )
 
 
 def _watched(context: typer.Context) -> WatchList | None:

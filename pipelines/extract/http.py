@@ -38,6 +38,7 @@ from pipelines.errors import (
 from pipelines.extract.bounded import BoundedAdapter, Bounds, TooMuch, bounded
 from pipelines.extract.budget import LONGEST_WAIT, Ledger, OwnLedger, RequestBudget
 from pipelines.extract.limits import asked_to_wait, until_reset
+from pipelines.extract.notices import Notices
 from pipelines.extract.sending import Sender
 from pipelines.extract.turns import Turns
 from pipelines.providers.pages import Answer, PageRequest
@@ -136,6 +137,7 @@ class Client:
         self._in_flight = threading.Semaphore(settings.concurrency)
         for secret in settings.secrets:
             keep(secret)
+        self.notices = Notices()
         self._sender = Sender(
             settings.base_url,
             BoundedAdapter(pool_maxsize=settings.concurrency, max_retries=0),
@@ -269,6 +271,7 @@ class Client:
         answered_at = time.monotonic()
         headers = {name.lower(): value for name, value in response.headers.items()}
         self._obey_limit(until_reset(headers, time.time()))
+        self.notices.hear(headers)
         is_unchanged = response.status_code == 304 and request.is_conditional
         if response.status_code != 200 and not is_unchanged:
             refusal = self._refusal(response, headers, body)

@@ -59,6 +59,7 @@ class Collect:
     `began` and `ended` enclose the whole walk. `began` and `first_answered_at` enclose the page
     that was read first, which showed that the set had `first_size` rows (None: it did not tell);
     `top_asked_at` and `top_answered_at` the first page of the set, which counted `top_total` rows.
+    `tips` are the blocks that its pages told as the chain's newest, each once, in that order.
     """
 
     rows: int
@@ -75,6 +76,7 @@ class Collect:
     last_tip: str | None
     extra: Extra | None
     by_cursor: bool = False
+    tips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

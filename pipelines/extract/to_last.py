@@ -99,13 +99,17 @@ class ToLast:
         window: int,
         listing: Listing,
         on_page: Callable[[Fetched[int]], None],
+        is_settled: Callable[[Row], bool] = lambda _: True,
     ) -> None:
+        """`is_settled`: whether a row came before the tip that the published ones were read at. One
+        that did not is of an orphaned block, and the next block may put rows below it."""
         self._fetch = fetch
         self._limit = limit
         self._ahead = ahead
         self._window = window
         self._listing = listing
         self._on_page = on_page
+        self._is_settled = is_settled
         self._missing = Missing()
         self._first: Fetched[int] | None = None
         self._spent = self._tops = 0
@@ -157,6 +161,10 @@ class ToLast:
                 new = len(known) - len(seen)
                 entered.write(fetched.page.rows[:new])
                 count += new
+                if seen and not self._is_settled(fetched.page.rows[-1]):
+                    raise GivenUp(
+                        "the rows at the top are of blocks that are not part of the chain"
+                    )
                 if seen or fetched.page.last:
                     return top, fetched, seen[-1] if seen else _END, count
                 self._refuse_dear(pages + 1, fetched.page.total or 0)

@@ -20,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers import c32, clarity
 from pipelines.providers.decoding import decode
+from pipelines.providers.hiro_chain import HIRO_CHAIN
 from pipelines.providers.pages import Answer, Page, PageRequest, Positions, Row
 from pipelines.providers.provider import (
     BASE_URL,
@@ -355,4 +356,5 @@ HIRO = Provider(
     explain=explain,
     max_page_size=MAX_LIMIT,
     partial_in_a_row=lambda settings: settings.full_walk_every - 1,
+    chain=HIRO_CHAIN,
 )

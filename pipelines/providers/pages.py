@@ -37,6 +37,8 @@ class PageRequest:
     @property
     def target(self) -> str:
         """Path and query as they are sent, byte for byte."""
+        if not self.query:
+            return self.path
         return f"{self.path}?{urlencode(self.query, quote_via=quote, safe='')}"
 
     @property

@@ -36,6 +36,7 @@ from pipelines.errors import (
     RequestRefused,
     ServerFailed,
 )
+from pipelines.providers.chain import Chain
 from pipelines.providers.pages import Cursors, Extra, Ground, Positions, Value
 from pipelines.redaction import redacted
 
@@ -284,6 +285,7 @@ class Provider:
     body)` turns a status that is no answer into the error that says what to do. `extra_columns` are
     the columns of `snapshot` that keep what its pages tell beside their rows. As many snapshots in
     a row as `partial_in_a_row(settings)` tells may rest on the one before (chained_to_last).
+    `chain`: how to ask for the blocks that its rows come from, where that chain can fork.
 
     Raises ValueError, when it is made, for a proof that stands on what it does not offer.
     """
@@ -300,6 +302,7 @@ class Provider:
     max_page_size: int
     extra_columns: tuple[str, ...] = ()
     partial_in_a_row: Callable[[Any], int] = lambda _: 0
+    chain: Chain | None = None
 
     def __post_init__(self) -> None:
         offered = self.addressing.grounds
@@ -381,7 +384,9 @@ def refusal(status: int, detail: str, advice: str = "") -> ProviderError:
         return RateLimited(message)
     if status >= 500 or status == 408:
         return ServerFailed(message)
-    return RequestRefused(message)
+    refused = RequestRefused(message)
+    refused.status = status
+    return refused
 
 
 def quota_exhausted(detail: str, advice: str) -> ProviderError:

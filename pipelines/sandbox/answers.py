@@ -34,6 +34,8 @@ class Exchange:
         return parse_qs(query, keep_blank_values=True, errors="surrogateescape")
 
 
+_WITHOUT_BODY = (204, 304)
+
 Delivery = Callable[[socket.socket, bytes, bytes], None]
 """(connection, head, body) → sent, in whatever way; the connection is closed afterwards."""
 
@@ -55,7 +57,7 @@ class Answer:
         """Status line and headers, to the empty line; an unbounded body has `transfer-encoding`, or
         a `content-length` given here."""
         headers = {"server": "sandbox", **{k.lower(): v for k, v in self.headers.items()}}
-        if "transfer-encoding" not in headers:
+        if "transfer-encoding" not in headers and self.status not in _WITHOUT_BODY:
             headers.setdefault("content-length", str(len(self.body)))
         if self.close or self.deliver:
             headers.setdefault("connection", "close")

@@ -10,9 +10,10 @@ it came, so the contract does not care whether an API counts in positions or in 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from threading import RLock
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from pipelines.sandbox.answers import Answer, Exchange, compact
 from pipelines.sandbox.states import Aggregate, Listing, Row, State
@@ -57,6 +58,13 @@ class Ledger(ABC):
 
         Raises ValueError where the key of a row stands twice.
         """
+
+    def mark(self, at: datetime) -> None:  # noqa: B027 - nothing, for ledgers that keep no past
+        """All that changed so far is shown from that time on."""
+
+    def as_of(self, at: datetime) -> Self:  # noqa: ARG002 - itself, for ledgers that keep no past
+        """The ledger as it was shown then, apart from the rows."""
+        return self
 
 
 L = TypeVar("L", bound=Ledger)
@@ -183,6 +191,10 @@ class ProviderSandbox(ABC):
     @abstractmethod
     def invented(self, place: int) -> Json:
         """The row at that position of a set that never was, as a body has it."""
+
+    def too_long(self) -> Answer:
+        """The answer to a request line that no server would read to its end."""
+        return Answer(414, close=True)
 
     def error_body(self, text: str) -> bytes:
         """The body of an error with that text."""

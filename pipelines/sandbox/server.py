@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from threading import Condition, Lock, Thread
@@ -231,6 +232,16 @@ class _Handler(BaseHTTPRequestHandler):
             answer.deliver(self.connection, answer.head, answer.body)
         else:
             self.wfile.write(answer.head + answer.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """A request line of over 64 KB is answered as the provider does; the rest is http.server's
+        own."""
+        if code != HTTPStatus.REQUEST_URI_TOO_LONG:
+            super().send_error(code, message, explain)
+            return
+        answer = self.server.sandbox.apis[self.server.provider].too_long()
+        self.close_connection = True
+        self.wfile.write(answer.head + answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing: the sandbox keeps its own log."""

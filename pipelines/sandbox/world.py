@@ -135,6 +135,8 @@ class World(WorldVerbs):
                         continue
                 version = history[-1].version if history and keep_order else len(history)
                 history.append(State(self._last, version, listing, aggregate))
+            for ledger in self._ledgers.values():
+                ledger.mark(self._last)
 
 
 def _stream(seed: int, provider: str) -> Random:

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from pipelines.desk import Proven, PublishedCollect
 from pipelines.errors import TornWalk
 from pipelines.extract.missing import Known
+from pipelines.extract.tips import Base
 from pipelines.providers.pages import Row
 from pipelines.providers.provider import Dataset
-from pipelines.walks import Proven, PublishedCollect
 from pipelines.warehouse.postgres import DatabaseClock
 
 
@@ -91,7 +92,8 @@ class MemoryDesk:
         if proven.difference:
             rows += self._listing.without(proven.difference.removed)
         self._listing = MemoryListing(rows)
-        self.published = PublishedCollect(collect.rows, collect.page_size, collect.extra)
+        base = Base(proven.tip.block, proven.tip.block.hash) if proven.tip else None
+        self.published = PublishedCollect(collect.rows, collect.page_size, collect.extra, base)
         return rows
 
     def forget(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipelines.errors import Contradicted, HeldBack, Superseded, TargetBusy
+from pipelines.extract.tips import Tip
 from pipelines.providers.pages import Value
 from pipelines.providers.provider import Dataset
 from pipelines.warehouse.delta import Removed, count_kinds, make_delta, whole_difference
@@ -33,6 +34,7 @@ from pipelines.warehouse.runs import fence
 from pipelines.warehouse.schema import KINDS, DatasetTables, dataset_tables, snapshot
 from pipelines.warehouse.session import same_session
 from pipelines.warehouse.staging import Staging
+from pipelines.warehouse.tips import keep_tip
 
 LOCK_PATIENCE = 30.0
 """Seconds that a publish waits for another one of the same target."""
@@ -40,8 +42,8 @@ LOCK_PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Accepted:
-    """What is known of a proven walk beside its rows; the fields are columns of `snapshot`, and
-    `extra` has those that are its provider's own."""
+    """What is known of a proven walk beside its rows; the fields are columns of `snapshot`, `extra`
+    has those that are its provider's own, and `tip` is what a later walk may rest on."""
 
     started_at: datetime
     snapshot_at: datetime
@@ -58,6 +60,7 @@ class Accepted:
     page_size: int
     first_tip: str | None
     last_tip: str | None
+    tip: Tip | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,8 @@ def publish(
             counts = dict.fromkeys(KINDS, 0) | {"entered": accepted.rows}
             order = _enter_all(connection, dataset, target_id, staging.table, accepted)
         return_from_retirement(connection, target_id, began)
+        if accepted.tip:
+            keep_tip(connection, target_id, accepted.tip)
         inserted = connection.execute(
             snapshot.insert()
             .values(
@@ -171,6 +176,7 @@ def _as_if_walked_at(accepted: Accepted, moment: Moment) -> Accepted:
 def _columns(accepted: Accepted) -> dict[str, Any]:
     fields = asdict(accepted)
     own: dict[str, Any] = fields.pop("extra")
+    fields["chain_tip"] = accepted.tip.block.hash if fields.pop("tip") and accepted.tip else None
     return fields | own
 
 

@@ -74,6 +74,7 @@ class PublishedSnapshot:
     top_place: int | None
     reordered: bool
     next_due_at: datetime | None
+    chain_tip: str | None
 
     @property
     def is_first_and_empty(self) -> bool:

@@ -41,6 +41,18 @@ target = sa.Table(
     sa.Column("list", sa.Text, nullable=False, server_default="targets"),
 )
 
+provider_notice = sa.Table(
+    "provider_notice",
+    metadata,
+    sa.Column("notice_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("header", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    _time("first_seen_at", server_default=sa.func.clock_timestamp()),
+    _time("last_seen_at", server_default=sa.func.clock_timestamp()),
+    sa.UniqueConstraint("provider", "header", "text"),
+)
+
 run = sa.Table(
     "run",
     metadata,
@@ -92,6 +104,18 @@ snapshot = sa.Table(
     sa.Column("top_place", sa.BigInteger),
     sa.Column("reordered", sa.Boolean, nullable=False, server_default=sa.false()),
     _time("next_due_at", nullable=True),
+    sa.Column("chain_tip", sa.Text),
+)
+
+chain_tip = sa.Table(
+    "chain_tip",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("height", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.Text, nullable=False),
+    _time("seen_at", server_default=sa.func.clock_timestamp()),
+    _time("orphaned_at", nullable=True),
 )
 
 snapshot_concentration = sa.Table(

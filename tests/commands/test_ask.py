@@ -16,6 +16,16 @@ def test_status_lists_every_target_also_those_never_taken(holdfast, environment)
     assert "250" in taken.stdout
 
 
+def test_status_tells_what_a_provider_announces(holdfast, environment):
+    said = '299 - "Deprecated: See https://docs.hiro.so/stacks/api for more information"'
+    assert "announces" not in holdfast("status", **environment).stderr
+    holdfast("snapshot", "The vault", **environment)
+    shown = holdfast("status", **environment).stderr
+    assert f"UTC: warning: {said}" in " ".join(shown.split())
+    assert "Hiro Stacks announces since 20" in shown
+    assert holdfast("status", "--failing", **environment).stderr == ""
+
+
 def test_status_works_while_the_list_of_targets_has_mistakes(holdfast, environment):
     holdfast("snapshot", **environment)
     with Path(environment["HOLDFAST_TARGETS"]).open("a") as file:

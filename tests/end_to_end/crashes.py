@@ -46,11 +46,11 @@ class Point:
         return self.name
 
 
-_RECORD = "pipelines.snapshots:record_failure"
+_RECORD = "pipelines.taking:record_failure"
 _FINISH = "pipelines.warehouse.staging:Staging.finish"
 _LOAD = "pipelines.warehouse.load"
 
-REGISTERED = Point("the target is registered", "pipelines.snapshots:register_target")
+REGISTERED = Point("the target is registered", "pipelines.taking:register_target")
 FIRST_PAGE = Point("the first page is staged", "pipelines.warehouse.staging:Staging.write")
 FIRST_WALK = Point("the first of two walks is staged", _FINISH)
 LAST_PAGE = Point("the last page is staged", _FINISH, side="entered", nth=2)
@@ -60,7 +60,7 @@ DELTA = Point("the delta is made", f"{_LOAD}:make_delta")
 HISTORY = Point("history is written", f"{_LOAD}:_keep_history")
 CHANGED = Point("current is changed", f"{_LOAD}:_apply")
 INSERTED = Point("its row in snapshot is inserted", f"{_LOAD}:PublishedSnapshot", side="entered")
-COMMITTED = Point("it is committed", "pipelines.snapshots:publish", committed=True)
+COMMITTED = Point("it is committed", "pipelines.taking:publish", committed=True)
 RECORDING = Point("its failure is to be recorded", _RECORD, side="entered", refused=True)
 RECORDED = Point("its failure is recorded", _RECORD, refused=True)
 

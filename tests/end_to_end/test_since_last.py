@@ -308,7 +308,7 @@ def test_a_server_that_goes_back_to_an_older_state_makes_a_whole_walk(
 
     def lag(exchange):
         asked.append(exchange)
-        behind = len(asked) > 4 and exchange.query["offset"] == ["0"] and len(asked) < 20
+        behind = len(asked) > 4 and exchange.query.get("offset") == ["0"] and len(asked) < 20
         world.set_rows(holder, listing if behind else left)
 
     sandbox.before_response = lag

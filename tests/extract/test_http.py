@@ -40,7 +40,7 @@ Connect = Callable[..., Client]
 Serve = Callable[[socket.socket, int], None]
 StartServer = Callable[[Serve], Any]
 
-STATUS = PageRequest("/extended/v1/status", ())
+STATUS = PageRequest("/extended/", ())
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 OK = HEAD + b"Content-Length: 2\r\n\r\n{}"
 CLOSES = b"Connection: close\r\n"

@@ -104,6 +104,15 @@ OPERATIONS = [
         ("Sword", "late", FEB_12, FEB_12 + WEEK, 0, None, None),
     ),
     answer(
+        "notices",
+        "provider header text",
+        (
+            "hiro",
+            "warning",
+            '299 - "Deprecated: See https://docs.hiro.so/stacks/api for more information"',
+        ),
+    ),
+    answer(
         "shrunk",
         "target rows_then rows_now rows_percent quantity_percent snapshot_then snapshot_now",
         ("Empty", 0, 0, None, None, JAN_1, JAN_1),

@@ -146,7 +146,7 @@ def test_a_slow_answer_goes_on_until_the_client_hangs_up(
     faults.set("hiro", fault)
     port = int(sandbox.url("hiro").rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
-        connection.sendall(b"GET /extended/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /extended/ HTTP/1.1\r\nHost: x\r\n\r\n")
         wait_until(lambda: sandbox.requests["hiro"] == 1, "the request to come in")
         received = b""
         while len(received) < len(begins) + more:

@@ -29,7 +29,7 @@ def test_every_provider_has_a_port_of_its_own(sandbox: Sandbox) -> None:
 
 def test_a_connection_is_kept_for_the_next_request(sandbox: Sandbox) -> None:
     port = int(sandbox.url("hiro").rpartition(":")[2])
-    request = b"GET /extended/v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /extended/ HTTP/1.1\r\nHost: x\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         for _ in range(3):
             connection.sendall(request)
@@ -39,12 +39,12 @@ def test_a_connection_is_kept_for_the_next_request(sandbox: Sandbox) -> None:
 def test_requests_are_counted_and_logged_by_provider(sandbox: Sandbox, get: Get) -> None:
     get("altura", "/x")
     get("hiro", "/y?z=1")
-    get("hiro", "/extended/v1/status")
+    get("hiro", "/extended/")
     assert sandbox.requests == {"altura": 1, "hiro": 2, "catenis": 0}
     assert sandbox.log == [
         Served("altura", "GET", "/x", 404),
         Served("hiro", "GET", "/y?z=1", 404),
-        Served("hiro", "GET", "/extended/v1/status", 200),
+        Served("hiro", "GET", "/extended/", 200),
     ]
 
 
@@ -61,7 +61,7 @@ def test_a_hook_can_answer_instead(sandbox: Sandbox, get: Get) -> None:
         return Answer(429, {"retry-after": "1"}, b"{}") if exchange.number == 2 else None
 
     sandbox.before_response = gone
-    statuses = [get("hiro", "/extended/v1/status").status_code for _ in range(3)]
+    statuses = [get("hiro", "/extended/").status_code for _ in range(3)]
     assert statuses == [200, 429, 200]
 
 
@@ -79,19 +79,19 @@ def test_a_hook_can_hang_up(sandbox: Sandbox, get: Get) -> None:
 
     sandbox.before_response = hang_up
     with pytest.raises(requests.ConnectionError):
-        get("hiro", "/extended/v1/status")
+        get("hiro", "/extended/")
 
 
 def test_a_hook_can_cut_a_body_short(sandbox: Sandbox, get: Get) -> None:
     cut = Answer(200, {"content-length": "100"}, b"[1, 2", close=True)
     sandbox.before_response = lambda _: cut
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        get("hiro", "/extended/v1/status")
+        get("hiro", "/extended/")
 
 
 def test_a_fault_changes_the_answer_of_the_api(sandbox: Sandbox, get: Get) -> None:
     sandbox.fault = lambda _, answer: replace(answer, status=503)
-    response = get("hiro", "/extended/v1/status")
+    response = get("hiro", "/extended/")
     assert response.status_code == 503
     assert response.json()["status"] == "ready"
 
@@ -102,7 +102,7 @@ def test_an_answer_may_be_delivered_in_its_own_way(sandbox: Sandbox, get: Get) -
         connection.sendall(body)
 
     sandbox.fault = lambda _, answer: replace(answer, deliver=in_two)
-    response = get("hiro", "/extended/v1/status")
+    response = get("hiro", "/extended/")
     assert response.json()["status"] == "ready"
     assert response.headers["connection"] == "close"
 

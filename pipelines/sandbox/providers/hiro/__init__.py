@@ -8,25 +8,30 @@ from typing import ClassVar
 from pipelines.sandbox.answers import Answer, Exchange
 from pipelines.sandbox.contract import Asked, Json, Lens, ProviderSandbox, Shape, Shown
 from pipelines.sandbox.providers.hiro import api, clarity
+from pipelines.sandbox.providers.hiro.api import NEWEST_RECORDED, Version
 from pipelines.sandbox.providers.hiro.chain import (
     HiroChain,
     HiroRow,
-    HiroVerbs,
     only_assets,
     split_filter,
     stacks_address,
     transaction,
 )
+from pipelines.sandbox.providers.hiro.requests import TOO_LONG
+from pipelines.sandbox.providers.hiro.verbs import HiroVerbs
 from pipelines.sandbox.states import Listing, State
 
-__all__ = ["HiroSandbox", "HiroVerbs"]
+__all__ = ["HiroSandbox", "HiroVerbs", "Version"]
 
 _CANDY = "SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV.Candy::candy"
 
 
 @dataclass(frozen=True)
 class HiroSandbox(ProviderSandbox):
-    """New tokens enter at the top, so a token that changes or comes back is a new holding."""
+    """New tokens enter at the top, so a token that changes or comes back is a new holding.
+
+    `version` is the server's: which of its routes there are.
+    """
 
     name: ClassVar[str] = "hiro"
     columns: ClassVar[tuple[str, ...]] = (
@@ -37,8 +42,13 @@ class HiroSandbox(ProviderSandbox):
         rows=("results",), end=("total",), amount=("block_height",), key=("value", "hex")
     )
 
+    version: Version = NEWEST_RECORDED
+
     def answer(self, exchange: Exchange, world: Shown) -> Answer:
-        return api.answer(exchange, world)
+        return api.answer(exchange, world, self.version)
+
+    def too_long(self) -> Answer:
+        return TOO_LONG
 
     def target(self, key: str) -> Json:
         principal, assets = split_filter(key.removeprefix("hiro:"))

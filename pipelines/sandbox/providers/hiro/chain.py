@@ -1,42 +1,35 @@
-"""Hiro's ledger: a Stacks chain as far as the watched principals see it.
+"""Hiro's ledger: a Stacks chain as far as the watched principals see it, with its forks.
 
-One rule makes the order of the real API what it is, and every proof over it possible: a token that
-changes hands is written anew, with the new block and transaction, at the TOP of its new holder's
-list. Nothing is ever inserted further down; only `replace` can (it stands for a reorganisation).
+While no fork wins, one rule makes the order of v1 what it is: a token that changes hands is written
+anew, with the new block and transaction, at the TOP of its new holder's list, and nothing is ever
+inserted further down. When a fork wins, the ledger does what the API server's indexer does
+(pg-write-store.ts, `restoreOrphanedChain` and `updateNftCustodyFromReOrg`): who holds what is not
+rolled back for the blocks that lost; the events of the blocks that won are written over it, each
+block's in its old place. So left-over rows stay, and may stand at the same place as a winner's.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from copy import copy
+from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
+from itertools import pairwise
+from operator import itemgetter
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pipelines.providers import c32
-from pipelines.sandbox.contract import Ledger, Verbs, named
-from pipelines.sandbox.providers.hiro import clarity
-from pipelines.sandbox.providers.hiro.clarity import Value
+from pipelines.sandbox.answers import lot
+from pipelines.sandbox.contract import Ledger, named
+from pipelines.sandbox.providers.hiro.blocks import Block, Event, Place, Token
+from pipelines.sandbox.providers.hiro.tokens import ONE_OF_A_KIND, ordinary, special
 from pipelines.sandbox.states import Aggregate, Listing, Row, State
 
 FILTERED = "?asset_identifiers="
 
-_DEPLOYER = "SP2X0TZ59D5SZ8ACQ6YMCHHNR2ZN51Z32E2CJ173"
-_FIRST_HEIGHT = 150_000
-_ONE_OF_A_KIND = (
-    clarity.NONE,
-    clarity.TRUE,
-    clarity.FALSE,
-    clarity.some(clarity.NONE),
-    clarity.some(clarity.uint128(1)),
-    clarity.ok(clarity.uint128(1)),
-    clarity.err(clarity.ascii_string("e")),
-    clarity.list_of(),
-    clarity.list_of(clarity.uint128(1), clarity.uint128(2)),
-    clarity.uint128(2**128 - 1),
-    clarity.int128(-(2**127)),
-    clarity.buffer(b""),
-    clarity.ascii_string(""),
-    clarity.utf8_string('q" b\\ nl\n \0 \U0010ffff'),
-)
+FIRST_HEIGHT = 150_000
+"""The height of a chain's first block. Holdings may be older; their blocks are not known."""
 
 
 class HiroRow(NamedTuple):
@@ -46,13 +39,9 @@ class HiroRow(NamedTuple):
     block_height: int
     tx_id: str
 
-
-@dataclass(frozen=True)
-class Tip:
-    """The newest Stacks block: `index_hash` is what the API sends as its ETag."""
-
-    height: int
-    index_hash: str
+    @property
+    def token(self) -> Token:
+        return Token(*self[:3])
 
 
 class HiroPrincipal:
@@ -65,75 +54,262 @@ class HiroPrincipal:
     def views(self) -> Iterator[tuple[str, Listing, None]]:
         yield self.key, tuple(reversed(self.rows)), None
 
-    def take(self, index: int) -> HiroRow:
-        """Remove and return the row at `index`, counted from the newest; IndexError beyond."""
+    def row(self, index: int) -> HiroRow:
+        """The row at `index`, counted from the newest; IndexError beyond."""
         if not 0 <= index < len(self.rows):
             raise IndexError(f"{self.key} holds {len(self.rows)} tokens, none at {index}")
-        return self.rows.pop(len(self.rows) - 1 - index)
+        return self.rows[len(self.rows) - 1 - index]
+
+    def holds(self, token: Token) -> bool:
+        return any(token[:2] == row[:2] for row in self.rows)
+
+    def drop(self, token: Token) -> None:
+        self.rows = [row for row in self.rows if row[:2] != token[:2]]
+
+
+class Branch:
+    """A fork on its way: the API shows nothing of it until it wins."""
+
+    def __init__(self, chain: "HiroChain", base: Block) -> None:
+        self._chain = chain
+        self.tip = base
+
+    def next_block(self) -> None:
+        self.tip = self._chain.block_on(self.tip)
+
+    def move(
+        self, token: Token, sender: str | None, recipient: str | None, tx_id: str = ""
+    ) -> None:
+        """Record in the newest block that a token went from one principal to another; None is
+        anybody who is not watched, and nobody where a token is minted or burnt."""
+        self.tip.record(token, tx_id or transaction(self._chain.rng), sender, recipient)
+
+    def again(self, tx_id: str) -> None:
+        """Mine a transaction again that another fork has, with the same id."""
+        for event in self._chain.events_of(tx_id):
+            self.tip.record(event.token, tx_id, event.sender, event.recipient)
 
 
 class HiroChain(Ledger):
-    """All principals of a world, and the blocks in which their tokens move."""
+    """All principals of a world, and the blocks in which their tokens move.
+
+    `tip` is the newest block, `shown` the one that was the newest when states were published last:
+    an API that reads a tag from it and then the rows never has rows that are older than the tag.
+    """
 
     def __init__(self, rng: Random) -> None:
         super().__init__(rng)
         self._serial = 0
-        self._elsewhere: list[HiroRow] = []  # tokens that left, and may come back
+        self._elsewhere: list[Token] = []  # tokens that left, and may come back
         self._principals: dict[str, HiroPrincipal] = {}
-        self.tip = Tip(_FIRST_HEIGHT, transaction(rng))
+        self._holders: dict[tuple[str, str], HiroPrincipal] = {}  # by a token's first two fields
+        self._places: dict[HiroRow, Place] = {}
+        self._blocks: dict[str, Block] = {}
+        self._marks: list[tuple[datetime, Block]] = []
+        self._forked = False
+        self.tip = self.shown = self.block_on(None)
+
+    # --- what an API shows ------------------------------------------------------------------------
+
+    def mark(self, at: datetime) -> None:
+        if self.shown is not self.tip or not self._marks:
+            self.shown = self.tip
+            self._marks.append((at, self.tip))
+
+    def as_of(self, at: datetime) -> Self:
+        """The chain as it was shown then; what it holds is for the states of the world to say."""
+        then = copy(self)
+        number = bisect_right(self._marks, at, key=itemgetter(0))
+        then.shown = self._marks[max(number - 1, 0)][1]
+        return then
+
+    def tag(self, principal: str) -> str | None:
+        """The version of a principal's holdings by v3: its last canonical transaction, hashed.
+
+        None for one without transactions. The middle part is empty as v3 leaves out the mempool,
+        the last as no STX is locked here.
+        """
+        if principal not in self._principals:
+            return None
+        tx_id = self.shown.last_transaction(principal)
+        return sha256(f"{tx_id}::".encode()).hexdigest() if tx_id else None
+
+    def find(self, index_hash: str) -> Block | None:
+        """The block with that hash, canonical or not, if the API knew it then."""
+        block = self._blocks.get(index_hash)
+        return block if block and block.height <= self.shown.height else None
+
+    def in_page_order(self, listing: Listing, end: int) -> Listing:
+        """A list as v1 sorts it for a page that ends at `end`: rows at the same place have no
+        order, and the server keeps no more rows than up to the end of the page while it sorts."""
+        ends = [0, *self._ends(listing), len(listing)]
+        if len(ends) == len(listing) + 1:
+            return listing
+        rows: list[Row] = []
+        for first, last in pairwise(ends):
+            tied = listing[first:last]
+            rows += sorted(tied, key=lambda row: lot(str(row), min(end, len(listing))))
+        return tuple(rows)
+
+    def _ends(self, listing: Listing) -> Iterable[int]:
+        """Where the next row stands at another place."""
+        if not self._forked:
+            return range(1, len(listing))
+        places = [self._places.get(HiroRow(*row)) for row in listing]
+        return [
+            number
+            for number, (above, below) in enumerate(pairwise(places), start=1)
+            if above is None or above != below
+        ]
+
+    # --- blocks and forks -------------------------------------------------------------------------
+
+    def block_on(self, parent: Block | None) -> Block:
+        height = parent.height + 1 if parent else FIRST_HEIGHT
+        block = Block(height, transaction(self.rng), parent)
+        self._blocks[block.index_hash] = block
+        return block
+
+    def next_block(self) -> None:
+        self.tip = self.block_on(self.tip)
+
+    def branch(self, depth: int) -> Branch:
+        """A fork that begins below the newest `depth` blocks."""
+        base = self.tip.at(self.tip.height - depth)
+        if depth < 1 or base is None:
+            raise ValueError(f"a fork of depth {depth} on {self.tip.height - FIRST_HEIGHT} blocks")
+        return Branch(self, base)
+
+    def branch_on(self, index_hash: str) -> Branch:
+        """A fork that goes on where another one lost."""
+        block = self._blocks[index_hash]
+        if block.leads_to(self.tip):
+            raise ValueError(f"block {index_hash} is part of the chain")
+        return Branch(self, block)
+
+    def events_of(self, tx_id: str) -> list[Event]:
+        for block in self._blocks.values():
+            if events := [event for event in block.events if event.tx_id == tx_id]:
+                return events
+        raise KeyError(tx_id)
+
+    def adopt(self, branch: Branch) -> Iterable[HiroPrincipal]:
+        """Let a fork win: it gets empty blocks until it is the longest. Returns who is touched.
+
+        The server restores the newest block first, whatever it holds by then. So where one fork
+        moved a token twice, the older move is what stays.
+        """
+        while branch.tip.height <= self.tip.height:
+            branch.next_block()
+        won: list[Block] = []
+        block = branch.tip
+        while block.parent and not block.leads_to(self.tip):
+            won.append(block)
+            block = block.parent
+        self._forked = self._forked or block is not self.tip
+        newest, *restored = won
+        self.tip = newest
+        touched: dict[str, HiroPrincipal] = {}
+        for block in (*restored, newest):
+            for event in block.events:
+                touched |= {holder.key: holder for holder in self._apply(event)}
+        return touched.values()
+
+    # --- tokens -----------------------------------------------------------------------------------
 
     def add(self, rows: int) -> HiroPrincipal:
         self.next_block()
         holder = HiroPrincipal("hiro:" + stacks_address(self.rng))
-        self._fill(holder, rows)
         self._principals[holder.key] = holder
+        self._fill(holder, rows)
         return holder
 
-    def next_block(self) -> None:
-        self.tip = Tip(self.tip.height + 1, transaction(self.rng))
+    def move(
+        self,
+        token: Token,
+        sender: HiroPrincipal | None,
+        recipient: HiroPrincipal | None,
+        tx_id: str = "",
+    ) -> None:
+        """Let a token change hands in the newest block: it enters at the top of a list."""
+        keys = [one.key if one else None for one in (sender, recipient)]
+        event = self.tip.record(token, tx_id or transaction(self.rng), *keys)
+        if sender:
+            sender.drop(token)
+        self._apply(event)
 
-    def mint(self, holder: HiroPrincipal, asset: str, value: Value, tx_id: str = "") -> None:
-        tx_id = tx_id or transaction(self.rng)
-        holder.rows.append(HiroRow(asset, value.hex, value.repr, self.tip.height, tx_id))
+    def leave(self, token: Token, sender: HiroPrincipal, tx_id: str = "") -> None:
+        """To somebody unknown, who may give it back."""
+        self.move(token, sender, None, tx_id)
+        self._elsewhere.append(token)
 
-    def give(self, row: HiroRow, holder: HiroPrincipal, tx_id: str = "") -> None:
-        """Put a token at the top of a list, as this block's."""
-        tx_id = tx_id or transaction(self.rng)
-        holder.rows.append(row._replace(block_height=self.tip.height, tx_id=tx_id))
+    def _apply(self, event: Event) -> list[HiroPrincipal]:
+        """Write an event over what the token's last one left. Returns who is touched."""
+        token, touched = event.token, []
+        if holder := self._holders.pop(token[:2], None):
+            holder.drop(token)
+            touched.append(holder)
+        if event.recipient:
+            holder = self.principal(event.recipient)
+            row = HiroRow(*token, event.place[0], event.tx_id)
+            self._places[row] = event.place
+            self._insert(holder, row)
+            self._holders[token[:2]] = holder
+            touched.append(holder)
+        return touched
 
-    def leave(self, row: HiroRow) -> None:
-        self._elsewhere.append(row)
+    def _insert(self, holder: HiroPrincipal, row: HiroRow) -> None:
+        """At its place, which is the top for a row of the newest block."""
+        place, rows = self._places[row], holder.rows
+        index = len(rows)
+        while index and self._places.get(rows[index - 1], (rows[index - 1][3], -1, -1)) > place:
+            index -= 1
+        rows.insert(index, row)
 
     def replace(self, key: str, rows: Iterable[Row], aggregate: Aggregate | None) -> HiroPrincipal:
-        """Any rows at all, newest first, as of a new block."""
+        """Any rows at all, newest first, by one transaction in a new block."""
         if aggregate is not None:
             raise ValueError(f"{key}: the API reports nothing beside the tokens")
         given = [HiroRow(*row) for row in rows]
-        if len({(row.asset_identifier, row.hex) for row in given}) != len(given):
+        if len({row[:2] for row in given}) != len(given):
             raise ValueError(f"{key}: one token stands twice")
         self.next_block()
         holder = self._principals.setdefault(key, HiroPrincipal(key))
-        holder.rows = given[::-1]
+        if given or holder.rows:
+            self.tip.parties[key] = transaction(self.rng)
+        self._show(holder, given[::-1])
         return holder
+
+    def _show(self, holder: HiroPrincipal, rows: list[HiroRow]) -> None:
+        for row in holder.rows:
+            if self._holders.get(row[:2]) is holder:
+                del self._holders[row[:2]]
+        holder.rows = rows
+        self._holders |= {row[:2]: holder for row in rows}
 
     def principal(self, name: str) -> HiroPrincipal:
         return self._principals[named("hiro", name)]
 
     def _fill(self, holder: HiroPrincipal, tokens: int) -> None:
         """A past: a few tokens a block and transaction, up to the present block."""
-        if tokens >= 3 * len(_ONE_OF_A_KIND):
-            for value in _ONE_OF_A_KIND:
-                self.mint(holder, f"{_DEPLOYER}.misc::m-{len(self._principals)}", value)
-        while len(holder.rows) < tokens:
-            self.mint(holder, *self._new_token())
+        rng = self.rng
+        held: list[Token] = []
+        if tokens >= 3 * len(ONE_OF_A_KIND):
+            held += special(len(self._principals))
+        while len(held) < tokens:
+            held.append(self._new_token())
         present = self.tip.height
-        height, tx_id = present - tokens // 3 - 1, transaction(self.rng)
-        self.rng.shuffle(holder.rows)
-        for position, row in enumerate(holder.rows):
-            if self.rng.random() < 0.5:
-                height = min(height + self.rng.randint(0, 1), present)
-                tx_id = transaction(self.rng)
-            holder.rows[position] = row._replace(block_height=height, tx_id=tx_id)
+        height, tx_id = present - tokens // 3 - 1, transaction(rng)
+        rng.shuffle(held)
+        rows = []
+        for token in held:
+            if rng.random() < 0.5:
+                height = min(height + rng.randint(0, 1), present)
+                tx_id = transaction(rng)
+            rows.append(HiroRow(*token, height, tx_id))
+        if rows:
+            self.tip.parties[holder.key] = tx_id
+        self._show(holder, rows)
 
     def stir(self) -> Iterable[HiroPrincipal]:
         """One block with a few transactions."""
@@ -152,84 +328,24 @@ class HiroChain(Ledger):
         tx_id = transaction(rng)
         kind = rng.choices(("mint", "back", "out", "burn", "move"), weights=(3, 2, 3, 1, 3))[0]
         if kind == "back" and self._elsewhere:
-            self.give(self._elsewhere.pop(rng.randrange(len(self._elsewhere))), holder, tx_id)
+            token = self._elsewhere.pop(rng.randrange(len(self._elsewhere)))
+            self.move(token, None, holder, tx_id)
         elif kind in {"mint", "back"} or not holder.rows:
             for _ in range(rng.choice((1, 1, 2, 3))):
-                self.mint(holder, *self._new_token(), tx_id)
-        elif kind == "move":
-            self.give(holder.take(rng.randrange(len(holder.rows))), other, tx_id)
+                self.move(self._new_token(), None, holder, tx_id)
         else:
-            row = holder.take(rng.randrange(len(holder.rows)))
-            if kind == "out":
-                self.leave(row)
+            token = holder.row(rng.randrange(len(holder.rows))).token
+            if kind == "move":
+                self.move(token, holder, other, tx_id)
+            elif kind == "out":
+                self.leave(token, holder, tx_id)
+            else:
+                self.move(token, holder, None, tx_id)
 
-    def _new_token(self) -> tuple[str, Value]:
+    def _new_token(self) -> Token:
         """A token that nobody has, of one of the usual types."""
         self._serial += 1
-        serial = self._serial
-        contract = f"{_DEPLOYER}.c-{serial}"
-        name, space = clarity.buffer(b"name%d" % serial), clarity.buffer(b"btc")
-        choices = (
-            ("SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV.Candy::candy", clarity.uint128(serial)),
-            (f"{_DEPLOYER}.the-explorer-guild::The-Explorer-Guild", clarity.uint128(serial)),
-            (
-                "SP000000000000000000002Q6VF78.bns::names",
-                clarity.tuple_of(name=name, namespace=space),
-            ),
-            (f"{_DEPLOYER}.ints::i", clarity.int128(-serial if serial % 2 else serial)),
-            (f"{_DEPLOYER}.bufs::b", clarity.buffer(serial.to_bytes(serial % 20 + 4))),
-            (f"{_DEPLOYER}.ascii::s", clarity.ascii_string(f'tok-"{serial}"\\')),
-            (f"{_DEPLOYER}.utf8::u", clarity.utf8_string(f"ñandú 🦀 {serial}")),
-            (f"{_DEPLOYER}.princ::p", clarity.principal(contract)),
-            (f"{_DEPLOYER}.opt::o", clarity.some(clarity.uint128(serial))),
-        )
-        return self.rng.choices(choices, weights=(6, 6, 4, 1, 1, 1, 1, 1, 1))[0]
-
-
-class HiroVerbs(Verbs):
-    """What one can make happen on the chain, each in a block of its own."""
-
-    @property
-    def tip(self) -> Tip:
-        return self.ledger(HiroChain).tip
-
-    def add_hiro_principal(self, tokens: int) -> str:
-        """A new principal with that many tokens; returns its key."""
-        return self.add("hiro", tokens)
-
-    def hiro_mint(
-        self, principal: str, asset_identifier: str, value_hex: str, value_repr: str
-    ) -> None:
-        """A new token (or one that comes back) at the top."""
-        with self.lock:
-            chain = self.ledger(HiroChain)
-            holder = chain.principal(principal)
-            if any((asset_identifier, value_hex) == row[:2] for row in holder.rows):
-                raise ValueError(f"{principal} already holds {asset_identifier} {value_hex}")
-            chain.next_block()
-            value = Value(bytes.fromhex(value_hex.removeprefix("0x")), value_repr)
-            chain.mint(holder, asset_identifier, value)
-            self.publish(holder)
-
-    def hiro_transfer_out(self, principal: str, index: int) -> None:
-        """The token at `index`, counted from the newest, leaves for somebody unknown."""
-        with self.lock:
-            chain = self.ledger(HiroChain)
-            holder = chain.principal(principal)
-            row = holder.take(index)
-            chain.next_block()
-            chain.leave(row)
-            self.publish(holder)
-
-    def hiro_transfer(self, sender: str, receiver: str, index: int) -> None:
-        """The sender's token at `index` enters at the top of the receiver's list."""
-        with self.lock:
-            chain = self.ledger(HiroChain)
-            giver, taker = chain.principal(sender), chain.principal(receiver)
-            row = giver.take(index)
-            chain.next_block()
-            chain.give(row, taker)
-            self.publish(giver, taker)
+        return ordinary(self.rng, self._serial)
 
 
 def split_filter(key: str) -> tuple[str, frozenset[str]]:

@@ -1,4 +1,4 @@
-"""One budget of requests for each provider and key, whichever process asks."""
+"""What snapshots rest on: the tips of a chain that they saw, and the API that they were read by."""
 
 from alembic import op
 

@@ -1,0 +1,104 @@
+"""Where the walks of a target are kept and compared, and what becomes of them (see walks.py).
+
+The desk of a run is Postgres (snapshots.py); the one of a trial of proofs is this process's memory,
+so that what is put to trial is the code of the walks and no copy of it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipelines.extract.proof import Claim, Collect
+from pipelines.extract.tips import Base, Tip
+from pipelines.extract.to_last import Difference, Listing
+from pipelines.providers.pages import Extra, Row
+from pipelines.providers.provider import Target
+from pipelines.warehouse.postgres import DatabaseClock
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a target is: rows read of `total` (None: not told), in which walk."""
+
+    target: Target
+    walk: int
+    pages: int
+    rows: int
+    total: int | None
+
+    def __str__(self) -> str:
+        of_total = f" of {self.total:,}" if self.total is not None else ""
+        return (
+            f"{self.target.name}: walk {self.walk}, page {self.pages}, {self.rows:,}{of_total} rows"
+        )
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Stage(Protocol):
+    """Where one walk's rows wait: cleared, then written page by page, then finished.
+
+    `finish` gets the number of rows that were written and raises TornWalk where a key stands twice.
+    """
+
+    cut_attributes: int
+
+    def clear(self) -> None: ...
+    def write(self, rows: Iterable[Row]) -> None: ...
+    def finish(self, rows: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class PublishedCollect:
+    """What is known of the last published walk beside its rows. `base`: the tip of the chain that
+    it was read at, where that was kept."""
+
+    rows: int
+    page_size: int
+    extra: Extra | None
+    base: Base | None = None
+
+
+class Desk(Protocol):
+    """Where a target's walks are kept and compared.
+
+    `same` tells whether both stages hold the same rows, in whatever order; `same_as_published`,
+    whether one holds exactly what is `published`; `clock` reads the clock that snapshots go by.
+    `listing` is what is published in the provider's order, where that is known and a walk may rest
+    on it.
+    """
+
+    @property
+    def stagings(self) -> Sequence[Stage]: ...
+    @property
+    def published(self) -> PublishedCollect | None: ...
+    @property
+    def listing(self) -> Listing | None: ...
+    def same(self) -> bool: ...
+    def same_as_published(self, place: int) -> bool: ...
+    def clock(self, before: DatabaseClock | None = None) -> DatabaseClock: ...
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A collect with its claim; its rows are in the desk's stage number `place`.
+
+    `began` is when the first request went out on which the claim rests; `rests_on_published` tells
+    whether it rests on the published snapshot, too. With a `difference` the stage holds what
+    entered since that one, and not the whole set. `tip` is the block that a later walk may rest on.
+    """
+
+    claim: Claim
+    collect: Collect
+    place: int
+    began: float
+    rests_on_published: bool = False
+    difference: Difference | None = None
+    tip: Tip | None = None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nothing entered and nothing left since what was published."""
+        found = self.difference
+        return found is not None and not found.entered and not found.removed

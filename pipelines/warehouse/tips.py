@@ -1,0 +1,76 @@
+"""The tips of a provider's chain that snapshots saw: kept, asked for, and forgotten.
+
+No depth counts as settled: an old tip costs no request more than a new one, since the newest of its
+line answers for it. What is older than `KEPT` is deleted, and a target whose last snapshot rests on
+it is read whole: forgetting costs a walk, and never the truth.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from pipelines.extract.tips import Base, Tip
+from pipelines.providers.chain import Block
+from pipelines.warehouse.schema import chain_tip
+from pipelines.warehouse.schema import target as target_table
+
+KEPT = timedelta(days=30)
+
+
+def base_of(connection: sa.Connection, target_id: int, tip: str | None) -> Base | None:
+    """What is known of the block that a snapshot was read at; None where nothing can rest on it."""
+    if tip is None:
+        return None
+    kept = chain_tip.alias("kept")
+    newest = (
+        sa.select(chain_tip.c.hash)
+        .where(chain_tip.c.line == kept.c.line, chain_tip.c.provider == kept.c.provider)
+        .order_by(chain_tip.c.height.desc())
+        .limit(1)
+    )
+    found = connection.execute(
+        sa.select(kept, newest.scalar_subquery().label("newest")).where(
+            kept.c.provider == _provider_of(target_id),
+            kept.c.hash == tip,
+            kept.c.seen_at > sa.func.clock_timestamp() - KEPT,
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    block = Block(found.hash, found.height)
+    return Base(block, found.newest, is_orphaned=found.orphaned_at is not None)
+
+
+def keep_tip(connection: sa.Connection, target_id: int, tip: Tip) -> None:
+    """Remember the block that a snapshot was read at; one that is known stays as it is."""
+    values = {"hash": tip.block.hash, "height": tip.block.height, "line": tip.line}
+    provider = _provider_of(target_id)
+    connection.execute(
+        insert(chain_tip).values(provider=provider, **values).on_conflict_do_nothing()
+    )
+
+
+def keep_orphaned(connection: sa.Connection, provider: str, hashes: Collection[str]) -> None:
+    """Nothing shall rest on these blocks any more, even where they return."""
+    connection.execute(
+        chain_tip.update()
+        .where(
+            chain_tip.c.provider == provider,
+            chain_tip.c.hash.in_(hashes),
+            chain_tip.c.orphaned_at.is_(None),
+        )
+        .values(orphaned_at=sa.func.clock_timestamp())
+    )
+
+
+def forget_old(connection: sa.Connection) -> None:
+    """Delete the tips that nothing rests on any more, by their age."""
+    old = chain_tip.c.seen_at < sa.func.clock_timestamp() - KEPT
+    connection.execute(chain_tip.delete().where(old))
+
+
+def _provider_of(target_id: int) -> sa.ScalarSelect[str]:
+    known = sa.select(target_table.c.provider).where(target_table.c.target_id == target_id)
+    return known.scalar_subquery()
