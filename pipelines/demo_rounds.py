@@ -19,7 +19,7 @@ from pipelines.service.announcement import command_of
 from pipelines.settings import Settings
 from pipelines.snapshots import Taken
 from pipelines.targets import WatchList, load_targets
-from pipelines.warehouse.registry import find_published, register_target
+from pipelines.warehouse.registry import Run, find_published, register_target
 
 ROUNDS = 3
 TICKS_A_ROUND = 4
@@ -65,10 +65,9 @@ def _round(
     failed: list[str] = []
     for name, watch in watched.watches.items():
         with console.status(f"Round {number}: {PROVIDERS[name].title} …"):
-            names = [target.name for target in watch.targets]
             result = definitions.resolve_job_def(job_name(PROVIDERS[name])).execute_in_process(
-                run_config={**run_config(PROVIDERS[name], names), **QUIET},
-                tags=partition_range(names),
+                run_config={**run_config(PROVIDERS[name], watch.targets), **QUIET},
+                tags=partition_range(watch.targets),
                 instance=instance,
                 raise_on_error=False,
             )
@@ -103,7 +102,7 @@ def _published(
     with runtime.open_warehouse() as warehouse, warehouse.connect() as connection:
         taken = []
         for target in targets:
-            target_id = register_target(connection, target, list_name)
+            target_id = register_target(connection, target, Run(run_key, list_name=list_name))
             with connection.begin():
                 snapshot = find_published(connection, target_id, run_key)
             if snapshot:

@@ -114,7 +114,7 @@ class Taking:
         target_id = None
         try:
             with self._warehouse.connect() as connection:
-                target_id = register_target(connection, target, self._run.list_name)
+                target_id = register_target(connection, target, self._run)
                 outcome = self._take(connection, target, target_id, whole=whole)
                 self._keep_orphaned(connection)
         except Exception as error:  # noqa: BLE001 - a mistake of ours, too, ends one target only

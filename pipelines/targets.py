@@ -16,15 +16,12 @@ import yaml
 from cronsim import CronSim, CronSimError
 from pydantic import ValidationError
 
+from pipelines import yaml_lines
 from pipelines.errors import ConfigurationError, mistaken
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import DEFAULT_LIST, Target, shorten
+from pipelines.yaml_lines import Location
 
-Location = tuple[str | int, ...]
-
-MOST_LEVELS = 20
-MOST_REPEATED = 100_000
-"""Values that aliases may stand for."""
 LIST_KEY = "list"
 """The key of targets.yaml that names the list; all others are providers."""
 LONGEST_NAME = 100
@@ -108,49 +105,18 @@ def load_targets(path: Path) -> WatchList:
 def parse_targets(text: str, path: Path) -> WatchList:
     """As `load_targets`, from the text that is or will be in `path`."""
     try:
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
-        if fault := _fault_of_shape(node):
-            raise ConfigurationError(f"{path} {fault}")
-        data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - strings only
+        document = yaml_lines.read(text)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path} is not YAML: {error}") from None
-    except RecursionError:
-        raise ConfigurationError(f"{path} is nested more deeply than any list is") from None
-    reader = _Reader(node)
-    watches = reader.watches(data)
-    name = reader.name(data)
+    except yaml_lines.Refused as error:
+        raise ConfigurationError(f"{path} {error}") from None
+    reader = _Reader(document)
+    watches = reader.watches(document.data)
+    name = reader.name(document.data)
     if reader.mistakes:
         places = [f"{path}:{line}: {text}" for line, text in sorted(reader.mistakes)]
         raise mistaken("the targets", places)
     return WatchList(path, watches, name)
-
-
-def _fault_of_shape(root: yaml.Node | None) -> str | None:
-    """Why nobody should walk through the file, in which an alias stands for a whole tree: ten lines
-    of ten aliases each are ten thousand million values."""
-    known: dict[int, tuple[int, int]] = {}
-    under_way: set[int] = set()
-
-    def measured(node: yaml.Node) -> tuple[int, int]:
-        """How many nodes there are, aliases followed, and how deep."""
-        if id(node) in known:
-            return known[id(node)]
-        if id(node) in under_way:
-            return 1, 1  # the parser refuses it, with its place
-        under_way.add(id(node))
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        items = node.value if isinstance(node, yaml.SequenceNode) else []
-        inner = [measured(value) for value in [*items, *(part for pair in pairs for part in pair)]]
-        size = 1 + sum(size for size, _ in inner)
-        known[id(node)] = size, 1 + max((depth for _, depth in inner), default=0)
-        return known[id(node)]
-
-    size, depth = measured(root) if root else (0, 0)
-    if depth > MOST_LEVELS:
-        return "is nested more deeply than any list is"
-    if size > len(known) + MOST_REPEATED:
-        return "repeats the same lines too often by its aliases (*name): write the targets out"
-    return None
 
 
 def make_target(provider: str, entry: Mapping[str, object]) -> Target:
@@ -163,32 +129,15 @@ def make_target(provider: str, entry: Mapping[str, object]) -> Target:
 
 
 class _Reader:
-    """Turns the file's plain data into targets, collecting mistakes.
+    """Turns the file's plain data into targets, collecting mistakes."""
 
-    The data is read as text throughout (yaml.BaseLoader): YAML would otherwise make a number of an
-    unquoted 0x… address.
-    """
-
-    def __init__(self, node: yaml.Node | None) -> None:
-        self.mistakes: list[tuple[int, str]] = []
-        self._lines: dict[Location, int] = {}
+    def __init__(self, document: yaml_lines.Document) -> None:
+        self._lines = document.lines
         self._labels: dict[str | None, int] = {}  # of all providers: people call targets by them
-        if node is not None:
-            self._locate((), node)
-
-    def _locate(self, at: Location, node: yaml.Node) -> None:
-        self._lines[at] = node.start_mark.line + 1
-        if isinstance(node, yaml.SequenceNode):
-            for index, item in enumerate(node.value):
-                self._locate((*at, index), item)
-        elif isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                inner = (*at, str(key.value))
-                line = key.start_mark.line + 1
-                if first := self._lines.get(inner):
-                    self.mistakes.append((line, f"{key.value} is given twice, see line {first}"))
-                self._locate(inner, value)
-                self._lines[inner] = line
+        self.mistakes = [
+            (doubled.line, f"{doubled.key} is given twice, see line {doubled.first}")
+            for doubled in document.doubled
+        ]
 
     def mistake(self, at: Location, text: str) -> None:
         known = next(

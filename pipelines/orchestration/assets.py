@@ -11,6 +11,7 @@ failed partitions.
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -33,7 +34,7 @@ from pipelines.orchestration.events import (
 from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
 from pipelines.snapshots import Failed, Progress, Taken, take_snapshots
-from pipelines.targets import Watch
+from pipelines.targets import Watch, make_target
 from pipelines.warehouse.registry import Run
 
 RETRIES = dg.RetryPolicy(
@@ -43,12 +44,20 @@ RETRIES = dg.RetryPolicy(
 
 
 class SnapshotConfig(dg.Config):
-    """A tick names its targets, as the file's order may change while its run is queued."""
+    """A tick gives its targets with all that they are, as the list was then: a worker may have
+    loaded an older one, and the file may change while the run is queued."""
 
+    entries: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="Targets to take, each with its fields as in targets.yaml.",
+    )
+    listed_at: str | None = Field(
+        default=None, description="When the list was read that they are from, ISO 8601."
+    )
     targets: list[str] = Field(
         default_factory=list,
-        description="Targets to take, by their partition keys. Empty: the partitions that the run"
-        " was launched for, or else all.",
+        description="Targets to take, by their partition keys, as they are on the list. Without"
+        " entries and without these: the partitions that the run was launched for, or else all.",
     )
     tick: str | None = Field(
         default=None,
@@ -93,9 +102,12 @@ def build_asset(
         config: SnapshotConfig,
         runtime: dg.ResourceParam[Runtime],
     ) -> Iterator[SnapshotEvent]:
-        names = config.targets or _partitions(context) or list(by_name)
-        targets = [by_name[name] for name in names if name in by_name]
-        missed = [Missed.gone(name) for name in names if name not in by_name]
+        given = [make_target(provider.name, entry) for entry in config.entries]
+        known = {target.name: target for target in given} or by_name
+        names = [target.name for target in given]
+        names = names or config.targets or _partitions(context) or list(by_name)
+        targets = [known[name] for name in names if name in known]
+        missed = [Missed.gone(name) for name in names if name not in known]
         taken: list[Taken] = []
         stopped = None
         try:
@@ -166,7 +178,8 @@ def _run(
     """The tick, or else the root run: a repeat of either has the same key."""
     at = datetime.fromisoformat(config.tick) if config.tick else None
     key = f"tick {config.tick}" if at else f"run {context.run.root_run_id or context.run.run_id}"
-    return Run(key, at, cron, list_name, context.run.run_id)
+    listed_at = datetime.fromisoformat(config.listed_at) if config.listed_at else None
+    return Run(key, at, cron, list_name, context.run.run_id, listed_at)
 
 
 def _partitions(context: dg.AssetExecutionContext) -> list[str]:

@@ -9,6 +9,7 @@ third tick makes the tick fail: a grey "skipped" is looked at by nobody.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ from pipelines.errors import ConfigurationError, HoldfastError
 from pipelines.orchestration.dead_runs import OurRuns, end_dead_runs
 from pipelines.orchestration.describe import schedule_description
 from pipelines.orchestration.unfinished import sentence, ticks_since, unfinished_run
-from pipelines.providers.provider import Provider
+from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
 from pipelines.targets import Watch, WatchList, load_targets
 from pipelines.warehouse.postgres import Warehouse
@@ -40,9 +41,9 @@ class Care:
     runtime: Runtime
     runs: OurRuns
 
-    def take(self, context: dg.ScheduleEvaluationContext) -> frozenset[str] | None:
-        """Retire what is no longer on the list and end dead runs. Returns the names that are on the
-        list now; None where it can't be read, which the tick's log says."""
+    def take(self, context: dg.ScheduleEvaluationContext) -> WatchList | None:
+        """Retire what is no longer on the list and end dead runs. Returns the list as it is now;
+        None where it can't be read, which the tick's log says."""
         try:
             watched = load_targets(self.runtime.settings.holdfast_targets)
         except ConfigurationError as error:
@@ -56,7 +57,7 @@ class Care:
                     context.log.warning("ended %s", told)
         except HoldfastError as error:
             context.log.warning("nothing was retired, no dead run was looked for: %s", error)
-        return frozenset(watched.names()) if watched else None
+        return watched
 
 
 def _retire_absent(
@@ -75,7 +76,6 @@ def build_schedule(
     provider: Provider, watch: Watch, cron: str, chunk_size: int, care: Care
 ) -> dg.ScheduleDefinition:
     """The schedule that asks for all of a provider's targets at each tick of `cron` (UTC)."""
-    names = [target.name for target in watch.targets]
     job = job_name(provider)
 
     @dg.schedule(
@@ -90,8 +90,9 @@ def build_schedule(
     def tick(
         context: dg.ScheduleEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        listed_at = datetime.now(UTC)
         listed = care.take(context)
-        wanted = [name for name in names if listed is None or name in listed]
+        wanted = watch.targets if listed is None else _known(context, provider, watch, listed)
         if not wanted:
             yield dg.SkipReason(f"targets.yaml has no {provider.title} target")
             return
@@ -105,32 +106,73 @@ def build_schedule(
                 )
             yield dg.SkipReason(f"{sentence(unfinished)}; the next tick takes what is so then")
             return
-        yield from run_requests(wanted, provider, now.isoformat(), chunk_size)
+        yield from run_requests(wanted, provider, listed_at, chunk_size, now)
 
     return tick
 
 
+def _known(
+    context: dg.ScheduleEvaluationContext, provider: Provider, watch: Watch, listed: WatchList
+) -> Sequence[Target]:
+    """The provider's targets that are on the list now, as they are there. One that has come to it
+    since Dagster has loaded the list is no partition yet, and waits until it loads it again."""
+    current = listed.watches.get(provider.name)
+    now = {target.name: target for target in current.targets} if current else {}
+    loaded = [target.name for target in watch.targets]
+    if new := len(now.keys() - set(loaded)):
+        context.log.info("%d targets wait until Dagster loads the list again", new)
+    return [now[name] for name in loaded if name in now]
+
+
+LARGEST_CONFIG = 100_000
+"""Characters of a run's configuration: Dagster keeps it with each run, for good."""
+
+
 def run_requests(
-    names: Sequence[str], provider: Provider, tick: str, chunk_size: int
+    targets: Sequence[Target],
+    provider: Provider,
+    listed_at: datetime,
+    chunk_size: int,
+    tick: datetime,
 ) -> Iterator[dg.RunRequest]:
     """One request for each chunk of targets, in the order of the partitions."""
-    for begin in range(0, len(names), chunk_size):
-        chunk = list(names[begin : begin + chunk_size])
+    for begin, chunk in _chunks(targets, chunk_size):
         yield dg.RunRequest(
-            run_key=f"{tick}/{begin}",
-            run_config=run_config(provider, chunk, tick),
+            run_key=f"{tick.isoformat()}/{begin}",
+            run_config=run_config(provider, chunk, listed_at, tick),
             tags=partition_range(chunk),
         )
 
 
+def _chunks(targets: Sequence[Target], size: int) -> Iterator[tuple[int, Sequence[Target]]]:
+    """Neighbouring targets, `size` of them at most and fewer where they are long, with the place of
+    the first."""
+    begin = length = 0
+    for end, target in enumerate(targets):
+        own = len(target.model_dump_json(exclude_defaults=True))
+        if end > begin and (end - begin >= size or length + own > LARGEST_CONFIG):
+            yield begin, targets[begin:end]
+            begin, length = end, 0
+        length += own
+    if begin < len(targets):
+        yield begin, targets[begin:]
+
+
 def run_config(
-    provider: Provider, names: Sequence[str], tick: str | None = None
+    provider: Provider,
+    targets: Sequence[Target],
+    listed_at: datetime | None = None,
+    tick: datetime | None = None,
 ) -> dict[str, object]:
     """The configuration of a run that takes those targets (`SnapshotConfig`)."""
-    config = {"targets": list(names)} | ({"tick": tick} if tick else {})
+    times = {"listed_at": listed_at, "tick": tick}
+    config: dict[str, object] = {
+        "entries": [target.model_dump(mode="json", exclude_defaults=True) for target in targets],
+        **{name: time.isoformat() for name, time in times.items() if time},
+    }
     return {"ops": {provider.dataset.name: {"config": config}}}
 
 
-def partition_range(names: Sequence[str]) -> dict[str, str]:
+def partition_range(targets: Sequence[Target]) -> dict[str, str]:
     """The tags that make a run one of these neighbouring partitions."""
-    return {RANGE_START: names[0], RANGE_END: names[-1]}
+    return {RANGE_START: targets[0].name, RANGE_END: targets[-1].name}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -183,7 +184,7 @@ class Target(BaseModel, ABC):
         """The options that differ from the provider's defaults and change what comes back."""
         return {}
 
-    @property
+    @cached_property
     def name(self) -> str:
         """`provider:subject?options`: the target's identity everywhere. Options too long for an
         index are represented by their hash."""

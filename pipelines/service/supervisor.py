@@ -195,8 +195,7 @@ class _Service:
         self._dagster = start_dagster(files, self._given, code_server, sockets, port)
         if self._demo:
             for name, watch in self._list.watched.watches.items():
-                names = [target.name for target in watch.targets]
-                self._dagster.webserver.launch(PROVIDERS[name], names)
+                self._dagster.webserver.launch(PROVIDERS[name], watch.targets)
 
     def _stop_dagster(self) -> None:
         end_marked(self._files.home, lambda: self._signals.hurry)

@@ -10,7 +10,7 @@ import requests
 
 from pipelines.errors import ServiceFailed
 from pipelines.orchestration.schedules import job_name, partition_range, run_config
-from pipelines.providers.provider import Provider
+from pipelines.providers.provider import Provider, Target
 
 LOCATION = "holdfast"
 REPOSITORY = "__repository__"  # Dagster's name for a Definitions object
@@ -70,9 +70,9 @@ class Webserver:
             raise ServiceFailed(f"Dagster can't tell its schedules: {found}")
         return [_schedule(schedule) for schedule in found["results"]]
 
-    def launch(self, provider: Provider, names: Sequence[str]) -> None:
+    def launch(self, provider: Provider, targets: Sequence[Target]) -> None:
         """Ask for snapshots of those targets now, as the schedule's tick would."""
-        tags = {**partition_range(names), **FIRST_SNAPSHOTS}
+        tags = {**partition_range(targets), **FIRST_SNAPSHOTS}
         launched = self._ask(
             LAUNCH,
             params={
@@ -81,7 +81,7 @@ class Webserver:
                     "repositoryName": REPOSITORY,
                     "jobName": job_name(provider),
                 },
-                "runConfigData": run_config(provider, names),
+                "runConfigData": run_config(provider, targets),
                 "executionMetadata": {
                     "tags": [{"key": key, "value": value} for key, value in tags.items()]
                 },

@@ -23,8 +23,8 @@ class Run:
     """The tick or the manual run on whose behalf targets are taken. A repeat has the same key.
 
     `cron` is the schedule of the targets (five fields, UTC), None where they have none;
-    `list_name` the list that brings them. `run_id` names the run's row (warehouse.runs); without
-    one nobody can end it from outside, as in trials.
+    `list_name` the list that brings them, as it was at `listed_at` (None: as it is now). `run_id`
+    names the run's row (warehouse.runs); without one nobody can end it from outside, as in trials.
     """
 
     key: str
@@ -32,6 +32,7 @@ class Run:
     cron: str | None = None
     list_name: str = DEFAULT_LIST
     run_id: str | None = None
+    listed_at: datetime | None = None
 
     def next_due(self, after: datetime) -> datetime | None:
         """The next tick of the schedule after a moment."""
@@ -82,12 +83,14 @@ class PublishedSnapshot:
         return self.previous_id is None and self.rows == 0
 
 
-def register_target(
-    connection: sa.Connection, target: Target, list_name: str = DEFAULT_LIST
-) -> int:
-    """The target's id; a target that is new here is entered. It belongs to the list from now on."""
+def register_target(connection: sa.Connection, target: Target, run: Run) -> int:
+    """The target's id; a target that is new here is entered. It belongs to the run's list from now
+    on.
+
+    Raises ConfigurationError where it was retired after the list was read that the run goes by.
+    """
     described = {
-        "list": list_name,
+        "list": run.list_name,
         "subject": target.subject,
         "options": target.options,
         "label": escape(target.label) if target.label else None,
@@ -96,17 +99,31 @@ def register_target(
     known = sa.select(target_table.c.target_id).where(
         target_table.c.name == target.name,
         target_table.c.label.is_not_distinct_from(described["label"]),
-        target_table.c.list == list_name,
+        target_table.c.list == run.list_name,
+        target_table.c.retired_at.is_(None),
     )
     with connection.begin():
         found = connection.scalar(known)
         if found is None:
+            if run.listed_at:
+                _refuse_retired(connection, target, run.listed_at)
             found = connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=[target_table.c.name], set_=described
                 ).returning(target_table.c.target_id)
             ).scalar_one()
     return int(found)
+
+
+def _refuse_retired(connection: sa.Connection, target: Target, listed_at: datetime) -> None:
+    retired_at = connection.scalar(
+        sa.select(target_table.c.retired_at).where(target_table.c.name == target.name)
+    )
+    if retired_at and retired_at > listed_at:
+        raise ConfigurationError(
+            f"it was retired at {retired_at:%Y-%m-%d %H:%M:%S} UTC, and this run goes by a list of"
+            f" {listed_at:%H:%M:%S}: a run of the present list takes it, if it is on that"
+        )
 
 
 MOST_RETIRED = 0.5

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.errors import Unreachable
 from pipelines.sandbox.world import World
-from pipelines.warehouse.registry import find_absent, register_target, retire
+from pipelines.warehouse.registry import Run, find_absent, register_target, retire
 
 NOW = "select count(*) from holding_current where valid_to is null"
 HELD_SINCE = (
@@ -94,7 +94,9 @@ def test_a_failed_walk_does_not_bring_a_target_back(pipeline, assets):
 def test_a_list_misses_only_what_it_brought_itself(pipeline, assets, world: World):
     other = world.add_catenis_asset(3)
     with pipeline.warehouse.connect() as connection:
-        register_target(connection, pipeline.target(other), "another team's")
+        register_target(
+            connection, pipeline.target(other), Run("a run", list_name="another team's")
+        )
     [found] = absent(pipeline, assets[0])
     assert (found.provider, found.names, found.current) == ("catenis", (assets[1],), 2)
     [found] = absent(pipeline, of="another team's")
@@ -104,7 +106,7 @@ def test_a_list_misses_only_what_it_brought_itself(pipeline, assets, world: Worl
 
 def test_a_target_belongs_to_the_list_that_brought_it_last(pipeline, assets):
     with pipeline.warehouse.connect() as connection:
-        register_target(connection, pipeline.target(assets[0]), "another")
+        register_target(connection, pipeline.target(assets[0]), Run("a run", list_name="another"))
     [found] = absent(pipeline)
     assert found.names == (assets[1],)
 
@@ -116,7 +118,7 @@ def test_a_list_that_misses_more_than_half_of_a_providers_targets_is_doubtful(
     keys = [world.add_altura_item(1) for _ in range(4)]
     with pipeline.warehouse.connect() as connection:
         for key in keys:
-            register_target(connection, pipeline.target(key))
+            register_target(connection, pipeline.target(key), Run("a run"))
     [found] = absent(pipeline, *keys[gone:])
     assert (len(found.names), found.current, found.is_doubtful) == (gone, 4, doubtful)
     assert str(found) == f"{gone} of 4 altura targets are no longer on the list"

@@ -35,13 +35,15 @@ class Orchestra:
     def definitions(self) -> dg.Definitions:
         return build_definitions(self.watched(), self.pipeline.runtime)
 
-    def run(self, provider: str, *, tick: str | None = None, names=None):
+    def run(self, provider: str, *, tick: datetime | None = None, names=None):
         """A run over a range of targets, by default all of the provider's."""
         names = names or list(self.pipeline.world.targets(provider))
+        listed = {target.name: target for target in self.watched().targets()}
+        targets = [listed.get(name) or self.pipeline.target(name) for name in names]
         job = self.definitions().resolve_job_def(job_name(PROVIDERS[provider]))
         return job.execute_in_process(
-            run_config={**run_config(PROVIDERS[provider], names, tick), **QUIET},
-            tags=partition_range(names),
+            run_config={**run_config(PROVIDERS[provider], targets, tick=tick), **QUIET},
+            tags=partition_range(targets),
             instance=self.instance,
             raise_on_error=False,
         )

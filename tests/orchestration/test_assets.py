@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -16,10 +17,10 @@ from pipelines.providers import PROVIDERS
 from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.world import World
 from pipelines.targets import Watch, WatchList
-from pipelines.warehouse.registry import register_target
+from pipelines.warehouse.registry import Run, register_target, retire
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-TICK = "2026-11-20T08:00:00+00:00"
+TICK = datetime(2026, 11, 20, 8, tzinfo=UTC)
 FORBIDDEN = Answer(403, {}, b'{"error":"Forbidden","message":"not yours"}')
 
 
@@ -107,7 +108,7 @@ def test_the_same_tick_again_publishes_no_second_snapshot(orchestra, pipeline, w
     again = orchestra.run("catenis", tick=TICK)
     assert set(materializations(again)) == keys
     assert pipeline.sql("select run_key, count(*) from snapshot group by 1") == [
-        (f"tick {TICK}", 2)
+        (f"tick {TICK.isoformat()}", 2)
     ]
 
 
@@ -115,7 +116,7 @@ def test_a_snapshot_remembers_the_tick_it_was_scheduled_for(orchestra, pipeline,
     world.add_altura_item(1)
     orchestra.run("altura", tick=TICK)
     [(scheduled_at,)] = pipeline.sql("select scheduled_at from snapshot")
-    assert scheduled_at.isoformat() == TICK
+    assert scheduled_at == TICK
 
 
 def test_a_target_that_left_the_list_is_named_and_takes_no_other_down(
@@ -134,23 +135,51 @@ def test_a_target_that_left_the_list_is_named_and_takes_no_other_down(
     assert pipeline.sql("select count(*) from snapshot") == [(1,)]
 
 
-def test_a_queued_run_whose_range_ends_in_a_target_that_left_takes_the_others(
+def queued_run(orchestra, keys, listed_at: datetime):
+    """A run that a tick has asked for, with the list as it was then."""
+    targets = list(map(orchestra.pipeline.target, keys))
+    return orchestra.instance.create_run_for_job(
+        orchestra.definitions().resolve_job_def("altura_snapshots"),
+        run_config={**run_config(PROVIDERS["altura"], targets, listed_at, TICK), **QUIET},
+        tags=partition_range(targets),
+    )
+
+
+def execute_by(orchestra, monkeypatch, run, known):
+    """The run as a worker executes it that has loaded a list of those keys."""
+    watch = Watch("altura", None, tuple(map(orchestra.pipeline.target, known)))
+    listed = WatchList(Path("targets.yaml"), {"altura": watch})
+    monkeypatch.setattr(orchestra, "watched", lambda: listed)
+    job = orchestra.definitions().resolve_job_def("altura_snapshots")
+    return execute_run(InMemoryJob(job), run, orchestra.instance)
+
+
+def test_a_worker_with_another_list_takes_what_the_tick_gave_it(
+    orchestra, pipeline, world: World, monkeypatch
+):
+    keys = [world.add_altura_item(1) for _ in range(3)]
+    run = queued_run(orchestra, keys, datetime.now(UTC))
+    assert execute_by(orchestra, monkeypatch, run, keys[:1]).success
+    taken = pipeline.sql("select name, retired_at from snapshot join target using (target_id)")
+    assert sorted(taken) == sorted((key, None) for key in keys)
+
+
+def test_a_target_that_was_retired_after_the_list_was_read_is_not_brought_back(
     orchestra, pipeline, world: World, monkeypatch
 ):
     keys = [world.add_altura_item(1) for _ in range(2)]
-    queued = orchestra.instance.create_run_for_job(
-        orchestra.definitions().resolve_job_def("altura_snapshots"),
-        run_config={**run_config(PROVIDERS["altura"], keys, TICK), **QUIET},
-        tags=partition_range(keys),
-    )
-    left = Watch("altura", None, (pipeline.target(keys[0]),))
-    monkeypatch.setattr(
-        orchestra, "watched", lambda: WatchList(Path("targets.yaml"), {"altura": left})
-    )
-    job = orchestra.definitions().resolve_job_def("altura_snapshots")
-    result = execute_run(InMemoryJob(job), queued, orchestra.instance)
-    assert not result.success
-    assert pipeline.sql("select name from snapshot join target using (target_id)") == [(keys[0],)]
+    pipeline.take(keys[0])
+    run = queued_run(orchestra, keys, datetime.now(UTC))
+    with pipeline.warehouse.connect() as connection:
+        retire(connection, [keys[0]])
+    result = execute_by(orchestra, monkeypatch, run, keys)
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert "it was retired at" in failure.step_failure_data.user_failure_data.description
+    current = "select name from target where retired_at is null"
+    assert pipeline.sql(current) == [(keys[1],)]
+    again = queued_run(orchestra, keys, datetime.now(UTC))
+    assert execute_by(orchestra, monkeypatch, again, keys).success
+    assert len(pipeline.sql(current)) == 2
 
 
 def test_a_database_that_is_not_ready_fails_the_run_at_once_and_says_what_to_do(
@@ -189,7 +218,7 @@ def test_a_run_by_hand_takes_the_partition_or_the_range_or_all(orchestra, world:
     job = orchestra.definitions().resolve_job_def("altura_snapshots")
     asked = {
         "one": {"partition_key": keys[1]},
-        "range": {"tags": partition_range(keys[:2])},
+        "range": {"tags": partition_range(list(map(orchestra.pipeline.target, keys[:2])))},
         "all": {},
     }
     taken = {
@@ -204,7 +233,7 @@ def test_a_run_retires_nothing_as_its_list_may_be_old(orchestra, pipeline, world
         world.add_catenis_asset(8)
     left = pipeline.target("catenis:aQjlzShmrnEZeeYBZihc")
     with pipeline.warehouse.connect() as connection:
-        register_target(connection, left)
+        register_target(connection, left, Run("a run"))
     assert orchestra.run("catenis").success
     retired = "select name from target where retired_at is not null"
     assert pipeline.sql(retired) == []

@@ -215,7 +215,7 @@ def test_a_warehouse_that_is_away_is_no_sign_of_death(orchestra, run_of):
 def test_what_a_dead_run_left_is_taken_by_its_retry(orchestra, pipeline, world: World):
     """Dagster's retry is another run of the same tick: it has another row, and the same key."""
     keys = [world.add_altura_item(3) for _ in range(2)]
-    tick = "2026-11-20T08:00:00+00:00"
+    tick = datetime.fromisoformat("2026-11-20T08:00:00+00:00")
     first = orchestra.run("altura", tick=tick, names=keys[:1])
     assert first.success
     assert orchestra.run("altura", tick=tick, names=keys).success

@@ -41,15 +41,14 @@ except Exception:
 RUN_WITHOUT_LIST = """
 import sys
 from pipelines.definitions import defs
-from pipelines.orchestration.schedules import run_config
-from pipelines.providers import PROVIDERS
 result = defs.resolve_job_def("hiro_snapshots").execute_in_process(
-    run_config=run_config(PROVIDERS["hiro"], [sys.argv[1]]), raise_on_error=False
+    run_config={"ops": {"hiro_nft_holdings": {"config": {"targets": [sys.argv[1]]}}}},
+    raise_on_error=False,
 )
 [failure] = [event for event in result.all_events if event.is_step_failure]
 print(failure.step_failure_data.user_failure_data.description)
 """
-"""Runs what a tick asked for while there was a list, and prints why it failed."""
+"""Runs what somebody asked for by name while there was a list, and prints why it failed."""
 
 
 def definitions() -> dg.Definitions:
@@ -129,7 +128,7 @@ def test_whatever_people_see_has_a_description():
         *(sensor.description for sensor in repository.sensor_defs),
         *(field.description for field in SnapshotConfig.model_fields.values()),
     ]
-    assert len(described) == 13 + 3 * (1 + len(load_rules())) + 5 + 4 + 2 + 2
+    assert len(described) == 13 + 3 * (1 + len(load_rules())) + 5 + 4 + 2 + 4
     assert all(described)
 
 

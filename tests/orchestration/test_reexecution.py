@@ -27,8 +27,9 @@ def test_a_reexecuted_run_takes_only_what_failed_under_the_same_run_key(
     sandbox.before_response = lambda exchange: (
         Answer(404, {}, b"{}") if refused in exchange.target else None
     )
+    asked = partition_range(list(map(pipeline.target, keys)))
     with dg.execute_job(
-        JOB, instance=instance, run_config=QUIET, tags=partition_range(keys), raise_on_error=False
+        JOB, instance=instance, run_config=QUIET, tags=asked, raise_on_error=False
     ) as first:
         assert not first.success
         failed_run = first.run_id
@@ -41,7 +42,7 @@ def test_a_reexecuted_run_takes_only_what_failed_under_the_same_run_key(
         JOB,
         instance=instance,
         run_config=QUIET,
-        tags=partition_range(keys),
+        tags=asked,
         reexecution_options=options,
         raise_on_error=False,
     ) as again:

@@ -1,5 +1,6 @@
 """What a tick asks for."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import yaml
 from dagster._core.errors import ScheduleExecutionError
 from pydantic import SecretStr
 
-from pipelines.orchestration.schedules import run_requests
+from pipelines.orchestration.schedules import LARGEST_CONFIG, run_requests
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.sandbox.world import World
+from pipelines.targets import Watch, WatchList, make_target
 from tests.orchestration.test_dead_runs import unfinished_run
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -37,11 +39,28 @@ def write(path: Path, watched, *, without=()) -> None:
     )
 
 
-def tick(orchestra, provider, at=AT, *, without=()):
+CONTRACT = "SP318Q55DEKHRXJK696033DQN5C54D9K2EE6DHRWP"
+
+
+def item(number):
+    return make_target("altura", {"address": f"0x{number:040x}", "token_id": number})
+
+
+def entries(request):
+    [op] = request.run_config["ops"].values()
+    return op["config"]["entries"]
+
+
+def names(request):
+    provider = request.run_config["ops"].keys() & {"altura_item_holders"}
+    return [make_target("altura" if provider else "hiro", one).name for one in entries(request)]
+
+
+def tick(orchestra, provider, at=AT, *, without=(), listed=None, repository=None):
     path = orchestra.pipeline.runtime.settings.holdfast_targets
     if path.name != "unreadable":
-        write(path, orchestra.watched(), without=without)
-    repository = orchestra.definitions().get_repository_def()
+        write(path, listed or orchestra.watched(), without=without)
+    repository = repository or orchestra.definitions().get_repository_def()
     schedule = repository.get_schedule_def(f"{provider}_schedule")
     context = dg.build_schedule_context(
         instance=orchestra.instance, scheduled_execution_time=at, repository_def=repository
@@ -53,7 +72,9 @@ def test_a_tick_asks_for_all_targets_as_one_range_with_their_names(orchestra, wo
     keys = [world.add_altura_item(1) for _ in range(3)]
     [request] = tick(orchestra, "altura").run_requests
     config = request.run_config["ops"]["altura_item_holders"]["config"]
-    assert config == {"targets": keys, "tick": AT.isoformat()}
+    assert config["tick"] == AT.isoformat()
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(config["listed_at"])).seconds < 60
+    assert names(request) == keys
     assert request.tags["dagster/asset_partition_range_start"] == keys[0]
     assert request.tags["dagster/asset_partition_range_end"] == keys[-1]
 
@@ -63,15 +84,44 @@ def test_a_tick_asks_for_all_targets_as_one_range_with_their_names(orchestra, wo
     [(1, [1]), (99, [99]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])],
 )
 def test_targets_are_asked_for_in_chunks(targets, sizes):
-    names = [f"altura:{number}" for number in range(targets)]
-    requests = list(run_requests(names, PROVIDERS["altura"], AT.isoformat(), 100))
-    chunks = [
-        request.run_config["ops"]["altura_item_holders"]["config"]["targets"]
-        for request in requests
-    ]
+    wanted = [item(number) for number in range(targets)]
+    requests = list(run_requests(wanted, PROVIDERS["altura"], AT, 100, AT))
+    chunks = [names(request) for request in requests]
     assert [len(chunk) for chunk in chunks] == sizes
-    assert [name for chunk in chunks for name in chunk] == names
+    assert [name for chunk in chunks for name in chunk] == [target.name for target in wanted]
     assert len({request.run_key for request in requests}) == len(requests)
+
+
+def test_long_targets_make_smaller_chunks():
+    identifiers = tuple(f"{CONTRACT}.{'n' * 40}::c{number:04}" for number in range(500))
+    long = make_target("hiro", {"principal": CONTRACT, "asset_identifiers": identifiers})
+    wanted = [long] * 12
+    requests = list(run_requests(wanted, PROVIDERS["hiro"], AT, 100, AT))
+    sizes = [len(json.dumps(request.run_config)) for request in requests]
+    assert len(requests) > 1
+    assert max(sizes) < 1.2 * LARGEST_CONFIG
+    assert sum(len(entries(request)) for request in requests) == len(wanted)
+
+
+def test_what_a_tick_gives_is_the_target_with_all_its_fields(orchestra, world: World):
+    keys = [world.add_altura_item(1) for _ in range(2)]
+    before = orchestra.watched()
+    changed = [
+        target.model_copy(update={"label": f"Item {n}", "allow_empty": True})
+        for n, target in enumerate(before.watches["altura"].targets)
+    ]
+    now = WatchList(before.path, {"altura": Watch("altura", "0 * * * *", tuple(changed))})
+    [request] = tick(orchestra, "altura", listed=now).run_requests
+    assert names(request) == keys
+    assert [make_target("altura", entry) for entry in entries(request)] == changed
+
+
+def test_a_target_that_dagster_has_not_loaded_yet_waits(orchestra, world: World):
+    known = [world.add_altura_item(1)]
+    repository = orchestra.definitions().get_repository_def()
+    world.add_altura_item(1)
+    [request] = tick(orchestra, "altura", repository=repository).run_requests
+    assert names(request) == known
 
 
 def test_a_tick_is_skipped_while_the_last_run_is_unfinished(orchestra, world: World):
@@ -112,8 +162,7 @@ def test_a_tick_retires_what_is_no_longer_in_the_file(orchestra, pipeline, world
         pipeline.take(key)
     [request] = tick(orchestra, "altura", without=[keys[0]]).run_requests
     assert pipeline.sql(RETIRED) == [(keys[0],)]
-    config = request.run_config["ops"]["altura_item_holders"]["config"]
-    assert config["targets"] == keys[1:], "a code server with an older list would bring it back"
+    assert names(request) == keys[1:], "a code server with an older list would bring it back"
 
 
 def test_a_file_that_would_retire_most_of_a_provider_is_held_and_the_rest_goes_on(
@@ -125,8 +174,7 @@ def test_a_file_that_would_retire_most_of_a_provider_is_held_and_the_rest_goes_o
         pipeline.take(key)
     [request] = tick(orchestra, "altura", without=[*items[:2], assets[0]]).run_requests
     assert pipeline.sql(RETIRED) == [(assets[0],)]
-    config = request.run_config["ops"]["altura_item_holders"]["config"]
-    assert config["targets"] == [items[2]]
+    assert names(request) == [items[2]]
 
 
 def test_a_file_with_mistakes_retires_nothing_and_stops_nothing(orchestra, pipeline, world):
