@@ -17,7 +17,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-poolers test-wheel test-busy trial faults bench bench-quick bench-sql lint format constraints docs clean
+.PHONY: help install demo up down test test-poolers test-browser test-wheel test-busy trial faults bench bench-quick bench-sql lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -58,6 +58,9 @@ test: $(INSTALLED) ## the whole test suite, on a Postgres of its own (or on DATA
 
 test-poolers: $(INSTALLED) ## the tests behind a real pgbouncer (apt-get install pgbouncer)
 	@$(BIN)/python -m pytest -m poolers tests/poolers
+
+test-browser: $(INSTALLED) ## Dagster's pages in a real browser (apt-get install chromium)
+	@$(BIN)/python -m pytest -n 0 -m browser tests/browser
 
 test-wheel: $(INSTALLED) ## build the wheel, and use it where the checkout is out of reach (a minute)
 	@$(BIN)/python -m pytest -n 0 -m wheel tests/end_to_end/test_wheel.py

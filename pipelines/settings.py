@@ -7,6 +7,7 @@ read at import; secrets are pydantic's SecretStr, so that no repr, log or except
 `python -m pipelines.settings_reference`.
 """
 
+import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipelines.paths import working_folder
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
 ENV_FILE = Path(".env")
 """Its path, from the working folder."""
 
@@ -30,6 +32,14 @@ def _located(path: Path) -> Path:
         return working_folder() / path.expanduser()
     except RuntimeError:
         raise ValueError("there is no home folder for its ~") from None
+
+
+def _hosts(value: str) -> str:
+    """Host names, separated by commas; neither all of them nor addresses with a scheme or port."""
+    hosts = [host.strip().lower() for host in value.split(",") if host.strip()]
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError("expected names of hosts such as dagster.example.org, without a port")
+    return ",".join(hosts)
 
 
 LocalPath = Annotated[Path, AfterValidator(_located)]
@@ -59,6 +69,12 @@ class Settings(BaseSettings):
     )
     holdfast_chunk_size: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Targets that one scheduled run takes."
+    )
+
+    holdfast_allowed_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="",
+        description="Names, separated by commas, under which people reach the pages that `holdfast"
+        " up` serves, beside 127.0.0.1 and localhost: those of a proxy that asks who is there.",
     )
 
     @cached_property

@@ -22,7 +22,7 @@ from pipelines.errors import HoldfastError
 from pipelines.orchestration.assets import RETRIES
 from pipelines.orchestration.schedules import job_name
 from pipelines.orchestration.unfinished import TAG, TAG_VALUE, sentence, unfinished_run
-from pipelines.paths import REPORT_FILE
+from pipelines.paths import REPORT_FILE, make_enterable
 from pipelines.providers.provider import Provider
 from pipelines.runtime import Runtime
 from pipelines.targets import WatchList
@@ -127,7 +127,7 @@ def build_report(watched: WatchList, providers: Iterable[Provider]) -> dg.Assets
         from pipelines.analysis.report import overview_plot, write_report  # noqa: PLC0415
 
         home = runtime.settings.holdfast_home
-        home.mkdir(parents=True, exist_ok=True)
+        make_enterable(home)
         path = home / REPORT_FILE
         with _explained(), runtime.open_run(context.run.run_id, context.run.job_name) as run:
             with run.warehouse.transaction() as connection:
