@@ -102,7 +102,7 @@ format: $(INSTALLED) ## apply the formatter and the fixes that are safe
 
 constraints: ## pin the newest versions that work together
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' 'sqlalchemy<2.1' 'dagster<1.13.28'
 	@{ echo "# Exact versions of everything that make installs; update with: make constraints"; \
 		$(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
 	@echo "$(CURDIR)" > $(INSTALLED)

@@ -22,6 +22,7 @@ from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
 ENV_FILE = Path(".env")
 """Its path, from the working folder."""
 
@@ -40,6 +41,19 @@ def _hosts(value: str) -> str:
     if not all(_HOST.fullmatch(host) for host in hosts):
         raise ValueError("expected names of hosts such as dagster.example.org, without a port")
     return ",".join(hosts)
+
+
+def _identifier(value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
+        raise ValueError("expected letters, digits and underscores")
+    return value
+
+
+def _prefix(value: str) -> str:
+    parts = [part.strip() for part in value.strip("/").split("/") if part.strip()]
+    if not all(_IDENTIFIER.fullmatch(part) for part in parts):
+        raise ValueError("expected parts of letters, digits and underscores, separated by /")
+    return "/".join(parts)
 
 
 LocalPath = Annotated[Path, AfterValidator(_located)]
@@ -75,6 +89,20 @@ class Settings(BaseSettings):
         default="",
         description="Names, separated by commas, under which people reach the pages that `holdfast"
         " up` serves, beside 127.0.0.1 and localhost: those of a proxy that asks who is there.",
+    )
+
+    holdfast_asset_prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        default="",
+        description="What stands before the name in the key of each asset, as parts separated by /:"
+        " for a Dagster where others have a `report`, too.",
+    )
+    holdfast_asset_group: Annotated[str, AfterValidator(_identifier)] = Field(
+        default="holdfast", description="The group that Dagster shows the assets in."
+    )
+    holdfast_asset_owners: str = Field(
+        default="",
+        description="Who owns the assets in Dagster: e-mail addresses or team:name, separated by"
+        " commas.",
     )
 
     @cached_property

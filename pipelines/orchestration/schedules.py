@@ -15,6 +15,7 @@ import dagster as dg
 from pipelines.errors import ConfigurationError, HoldfastError
 from pipelines.orchestration.dead_runs import OurRuns, end_dead_runs
 from pipelines.orchestration.describe import schedule_description
+from pipelines.orchestration.names import PLAIN, Names
 from pipelines.orchestration.unfinished import sentence, ticks_since, unfinished_run
 from pipelines.providers.provider import Provider
 from pipelines.runtime import Runtime
@@ -39,6 +40,7 @@ class Care:
 
     runtime: Runtime
     runs: OurRuns
+    called: Names = PLAIN
 
     def take(self, context: dg.ScheduleEvaluationContext) -> frozenset[str] | None:
         """Retire what is no longer on the list and end dead runs. Returns the names that are on the
@@ -105,30 +107,30 @@ def build_schedule(
                 )
             yield dg.SkipReason(f"{sentence(unfinished)}; the next tick takes what is so then")
             return
-        yield from run_requests(wanted, provider, now.isoformat(), chunk_size)
+        yield from run_requests(wanted, provider, now.isoformat(), chunk_size, care.called)
 
     return tick
 
 
 def run_requests(
-    names: Sequence[str], provider: Provider, tick: str, chunk_size: int
+    names: Sequence[str], provider: Provider, tick: str, chunk_size: int, called: Names = PLAIN
 ) -> Iterator[dg.RunRequest]:
     """One request for each chunk of targets, in the order of the partitions."""
     for begin in range(0, len(names), chunk_size):
         chunk = list(names[begin : begin + chunk_size])
         yield dg.RunRequest(
             run_key=f"{tick}/{begin}",
-            run_config=run_config(provider, chunk, tick),
+            run_config=run_config(provider, chunk, tick, called),
             tags=partition_range(chunk),
         )
 
 
 def run_config(
-    provider: Provider, names: Sequence[str], tick: str | None = None
+    provider: Provider, names: Sequence[str], tick: str | None = None, called: Names = PLAIN
 ) -> dict[str, object]:
     """The configuration of a run that takes those targets (`SnapshotConfig`)."""
     config = {"targets": list(names)} | ({"tick": tick} if tick else {})
-    return {"ops": {provider.dataset.name: {"config": config}}}
+    return {"ops": {called.op(provider): {"config": config}}}
 
 
 def partition_range(names: Sequence[str]) -> dict[str, str]:
