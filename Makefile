@@ -17,7 +17,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-poolers test-wheel test-busy trial faults bench bench-quick bench-sql lint format constraints docs clean
+.PHONY: help install demo up down test test-poolers test-browser test-wheel test-busy trial faults bench bench-quick bench-sql lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -59,6 +59,9 @@ test: $(INSTALLED) ## the whole test suite, on a Postgres of its own (or on DATA
 test-poolers: $(INSTALLED) ## the tests behind a real pgbouncer (apt-get install pgbouncer)
 	@$(BIN)/python -m pytest -m poolers tests/poolers
 
+test-browser: $(INSTALLED) ## Dagster's pages in a real browser (apt-get install chromium)
+	@$(BIN)/python -m pytest -n 0 -m browser tests/browser
+
 test-wheel: $(INSTALLED) ## build the wheel, and use it where the checkout is out of reach (a minute)
 	@$(BIN)/python -m pytest -n 0 -m wheel tests/end_to_end/test_wheel.py
 
@@ -99,7 +102,7 @@ format: $(INSTALLED) ## apply the formatter and the fixes that are safe
 
 constraints: ## pin the newest versions that work together
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' 'sqlalchemy<2.1' 'dagster<1.13.28'
 	@{ echo "# Exact versions of everything that make installs; update with: make constraints"; \
 		$(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
 	@echo "$(CURDIR)" > $(INSTALLED)

@@ -39,6 +39,7 @@ from pipelines.commands.terminal import (
     was_interrupted,
 )
 from pipelines.errors import ConfigurationError, HoldfastError
+from pipelines.paths import write_for_us_alone
 
 DAILY, SETUP, RUN, TRY = "Every day", "Set up", "Run unattended", "Try it"
 
@@ -106,6 +107,7 @@ def options(
 def main() -> None:
     """Run the command line; errors come without a traceback unless --debug asks for it."""
     interrupt_at_once()
+    write_for_us_alone()
     arguments = flags_first(sys.argv[1:])
     try:
         refuse_foreign(Path(sys.argv[0]))

@@ -14,6 +14,7 @@ import dagster as dg
 
 from pipelines.errors import ConfigurationError
 from pipelines.orchestration.build import build_definitions
+from pipelines.orchestration.storage import check_storage
 from pipelines.runtime import Runtime
 from pipelines.targets import WatchList, load_targets, no_list
 
@@ -30,6 +31,7 @@ def _load() -> dg.Definitions:
 
 
 try:
+    check_storage()
     defs = _load()
 except ConfigurationError as error:
     raise dg.DagsterInvalidDefinitionError(str(error)) from None

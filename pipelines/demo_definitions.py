@@ -14,7 +14,8 @@ from pipelines.settings import load_settings
 from pipelines.targets import load_targets
 
 try:
-    _settings = load_settings(env_file=None)
+    _plain = {"holdfast_asset_prefix": "", "holdfast_asset_group": "holdfast"}
+    _settings = load_settings(env_file=None).model_copy(update=_plain)
     defs = build_definitions(load_targets(_settings.holdfast_targets), serving_runtime(_settings))
 except ConfigurationError as error:
     raise dg.DagsterInvalidDefinitionError(str(error)) from None

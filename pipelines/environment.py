@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -27,6 +28,8 @@ OWN_PREFIX = "HOLDFAST_"
 INTERNAL_NAMES = frozenset({"HOLDFAST_SERVICE"})
 """Names that Holdfast gives to processes of its own, no settings: HOLDFAST_SERVICE marks those of a
 supervised service."""
+OTHERS = 0o044
+"""A file's mode, where others than its owner may read it."""
 LONGEST_SHOWN, LONGEST_NUMBER_SHOWN = 100, 20
 """Characters of a bad value that a message shows; no number is as long as a key."""
 ALMOST_THE_SAME = 0.9
@@ -62,6 +65,8 @@ class Reading:
         self._secrets = [
             value for name, value in self._values.items() if name in known and known[name].secret
         ]
+        if any(name in known and known[name].secret for name in file.values):
+            _mention_readers(file.path)
         for secret in self._secrets:
             keep_password_of(secret) if "://" in secret else keep(secret)
 
@@ -131,6 +136,13 @@ class Reading:
             self.mistakes.append(Mistake(text, self._file.path, self._file.lines[name]))
         else:
             self.mistakes.append(Mistake(text))
+
+
+@cache
+def _mention_readers(path: Path | None) -> None:
+    """Say once that others may read a file with secrets in it."""
+    if path and path.stat().st_mode & OTHERS:
+        logger.warning("others may read %s, which holds credentials: chmod 600 %s", path, path)
 
 
 def _is_close(name: str, settings: list[str]) -> bool:

@@ -7,6 +7,7 @@ read at import; secrets are pydantic's SecretStr, so that no repr, log or except
 `python -m pipelines.settings_reference`.
 """
 
+import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ from pipelines.paths import working_folder
 from pipelines.providers import PROVIDERS
 from pipelines.providers.provider import ProviderSettings
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
 ENV_FILE = Path(".env")
 """Its path, from the working folder."""
 
@@ -30,6 +33,27 @@ def _located(path: Path) -> Path:
         return working_folder() / path.expanduser()
     except RuntimeError:
         raise ValueError("there is no home folder for its ~") from None
+
+
+def _hosts(value: str) -> str:
+    """Host names, separated by commas; neither all of them nor addresses with a scheme or port."""
+    hosts = [host.strip().lower() for host in value.split(",") if host.strip()]
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError("expected names of hosts such as dagster.example.org, without a port")
+    return ",".join(hosts)
+
+
+def _identifier(value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
+        raise ValueError("expected letters, digits and underscores")
+    return value
+
+
+def _prefix(value: str) -> str:
+    parts = [part.strip() for part in value.strip("/").split("/") if part.strip()]
+    if not all(_IDENTIFIER.fullmatch(part) for part in parts):
+        raise ValueError("expected parts of letters, digits and underscores, separated by /")
+    return "/".join(parts)
 
 
 LocalPath = Annotated[Path, AfterValidator(_located)]
@@ -59,6 +83,26 @@ class Settings(BaseSettings):
     )
     holdfast_chunk_size: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Targets that one scheduled run takes."
+    )
+
+    holdfast_allowed_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="",
+        description="Names, separated by commas, under which people reach the pages that `holdfast"
+        " up` serves, beside 127.0.0.1 and localhost: those of a proxy that asks who is there.",
+    )
+
+    holdfast_asset_prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        default="",
+        description="What stands before the name in the key of each asset, as parts separated by /:"
+        " for a Dagster where others have a `report`, too.",
+    )
+    holdfast_asset_group: Annotated[str, AfterValidator(_identifier)] = Field(
+        default="holdfast", description="The group that Dagster shows the assets in."
+    )
+    holdfast_asset_owners: str = Field(
+        default="",
+        description="Who owns the assets in Dagster: e-mail addresses or team:name, separated by"
+        " commas.",
     )
 
     @cached_property

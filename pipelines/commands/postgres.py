@@ -18,6 +18,7 @@ from pipelines.commands.terminal import (
     settings_of,
     tell,
 )
+from pipelines.paths import persons_umask
 from pipelines.settings import Settings
 from pipelines.warehouse import embedded
 from pipelines.warehouse.migrate import migrate as migrate_database
@@ -103,6 +104,7 @@ def psql(context: typer.Context) -> None:
     )
     program = str(programs / "psql")
     arguments = [program, "--dbname", address.render_as_string(), *context.args]
+    os.umask(persons_umask())
     os.execv(program, arguments)  # noqa: S606 - a program found by path, no shell
 
 

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from pipelines.commands.ending import undone
 from pipelines.errors import ConfigurationError
+from pipelines.paths import persons_umask
 
 
 @contextmanager
@@ -31,6 +32,7 @@ def appearing_whole(out: Path, *, force: bool) -> Iterator[BinaryIO]:
     with undone(lambda: part.unlink(missing_ok=True)), _locked(part) as sink:
         yield sink
         sink.flush()
+        os.fchmod(sink.fileno(), 0o666 & ~persons_umask())
         os.fsync(sink.fileno())
         refuse_existing(out, force=force)
         part.replace(out)

@@ -20,9 +20,10 @@ import dagster as dg
 
 from pipelines.errors import HoldfastError
 from pipelines.orchestration.assets import RETRIES
+from pipelines.orchestration.names import PLAIN, Names
 from pipelines.orchestration.schedules import job_name
 from pipelines.orchestration.unfinished import TAG, TAG_VALUE, sentence, unfinished_run
-from pipelines.paths import REPORT_FILE
+from pipelines.paths import REPORT_FILE, make_enterable
 from pipelines.providers.provider import Provider
 from pipelines.runtime import Runtime
 from pipelines.targets import WatchList
@@ -56,18 +57,21 @@ COMPUTED, LEFT = "snapshots", "left_for_the_next_run"
 LOG_SECONDS = 15
 
 
-def build_concentration(providers: Iterable[Provider], uri: str) -> dg.AssetsDefinition:
+def build_concentration(
+    providers: Iterable[Provider], uri: str, called: Names = PLAIN
+) -> dg.AssetsDefinition:
     """The asset whose table holds the concentration of each snapshot that has amounts."""
 
     @dg.asset(
-        name=CONCENTRATION,
-        deps=[provider.dataset.name for provider in providers if provider.dataset.amount],
+        key=called.key(CONCENTRATION),
+        deps=[called.dataset(provider) for provider in providers if provider.dataset.amount],
         description="How unevenly each snapshot's amount is spread over its holders: the share of"
         " the largest, Gini, Herfindahl and Nakamoto coefficients. A run computes what is missing,"
         " newest first; ask mart.concentration. The same by hand: holdfast snapshot",
         retry_policy=RETRIES,
         pool=JOB,
-        group_name="holdfast",
+        group_name=called.group,
+        owners=called.owners,
         kinds={"sql", "postgres"},
         metadata={
             "dagster/table_name": "public.snapshot_concentration",
@@ -105,19 +109,22 @@ def build_concentration(providers: Iterable[Provider], uri: str) -> dg.AssetsDef
     return concentration
 
 
-def build_report(watched: WatchList, providers: Iterable[Provider]) -> dg.AssetsDefinition:
+def build_report(
+    watched: WatchList, providers: Iterable[Provider], called: Names = PLAIN
+) -> dg.AssetsDefinition:
     """The asset that is a page for people, written anew as a whole."""
     names = {target.name: target.label for target in watched.targets()}
 
     @dg.asset(
-        name=REPORT,
-        deps=[*(provider.dataset.name for provider in providers), CONCENTRATION],
+        key=called.key(REPORT),
+        deps=[*map(called.dataset, providers), called.key(CONCENTRATION)],
         description="One HTML page of what the warehouse knows: each target's holders, changes and"
         " concentration over time. It loads nothing and can be sent by mail; where it is, each"
         " materialization says. The same by hand: holdfast report",
         retry_policy=RETRIES,
         pool=JOB,
-        group_name="holdfast",
+        group_name=called.group,
+        owners=called.owners,
         kinds={"python", "html"},
     )
     def report(
@@ -127,7 +134,7 @@ def build_report(watched: WatchList, providers: Iterable[Provider]) -> dg.Assets
         from pipelines.analysis.report import overview_plot, write_report  # noqa: PLC0415
 
         home = runtime.settings.holdfast_home
-        home.mkdir(parents=True, exist_ok=True)
+        make_enterable(home)
         path = home / REPORT_FILE
         with _explained(), runtime.open_run(context.run.run_id, context.run.job_name) as run:
             with run.warehouse.transaction() as connection:
@@ -147,22 +154,23 @@ def build_report(watched: WatchList, providers: Iterable[Provider]) -> dg.Assets
     return report
 
 
-def build_job() -> "UnresolvedAssetJobDefinition":
+def build_job(called: Names = PLAIN) -> "UnresolvedAssetJobDefinition":
     """The job that makes both, one after the other."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.assets(CONCENTRATION, REPORT),
+        selection=dg.AssetSelection.assets(called.key(CONCENTRATION), called.key(REPORT)),
         tags={TAG: TAG_VALUE},
         description="Computes the concentration figures that are missing and writes the report"
         " anew. The sensor of the same name asks for it when something was published.",
     )
 
 
-def build_sensor(providers: Iterable[Provider]) -> dg.SensorDefinition:
+def build_sensor(providers: Iterable[Provider], called: Names = PLAIN) -> dg.SensorDefinition:
     """The sensor that asks for one run when there is something new, and never for a second beside
     it. Its cursor is the event that the last run was asked for."""
     snapshot_jobs = [job_name(provider) for provider in providers]
-    datasets = [dg.AssetKey(provider.dataset.name) for provider in providers]
+    datasets = [called.dataset(provider) for provider in providers]
+    concentration = called.key(CONCENTRATION)
 
     @dg.sensor(
         name=f"{JOB}_sensor",
@@ -174,7 +182,7 @@ def build_sensor(providers: Iterable[Provider]) -> dg.SensorDefinition:
         " that take snapshots have ended, ten minutes at most.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        newest = _newest_event(context.instance, datasets)
+        newest = _newest_event(context.instance, datasets, concentration)
         if newest is None:
             return dg.SkipReason("nothing has been published yet")
         if context.cursor and newest <= int(context.cursor):
@@ -190,10 +198,11 @@ def build_sensor(providers: Iterable[Provider]) -> dg.SensorDefinition:
     return look
 
 
-def _newest_event(instance: dg.DagsterInstance, datasets: list[dg.AssetKey]) -> int | None:
+def _newest_event(
+    instance: dg.DagsterInstance, datasets: list[dg.AssetKey], concentration: dg.AssetKey
+) -> int | None:
     """The number of the newest materialization that asks for a run: of any partition of the
     datasets, or of figures that left a backlog."""
-    concentration = dg.AssetKey(CONCENTRATION)
     last = [
         record.asset_entry.last_materialization_record
         for record in instance.get_asset_records([*datasets, concentration])

@@ -31,6 +31,7 @@ from pipelines.orchestration.events import (
     failure,
     materialization,
 )
+from pipelines.orchestration.names import PLAIN, Names
 from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
 from pipelines.snapshots import Failed, Progress, Taken, take_snapshots
@@ -70,29 +71,33 @@ SnapshotEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckRes
 
 
 def build_asset(
-    provider: Provider, watch: Watch, list_name: str, uri: str, api: str
+    provider: Provider,
+    watch: Watch,
+    list_name: str,
+    uri: str,
+    api: str,
+    called: Names = PLAIN,
 ) -> dg.AssetsDefinition:
     """The asset of a provider's dataset, partitioned by the targets of `watch`, which is part of
     the list of that name.
 
     `uri` tells people where the dataset's table is, `api` where its rows come from.
     """
-    dataset = provider.dataset
+    key = called.dataset(provider)
     by_name = {target.name: target for target in watch.targets}
 
     @dg.asset(
-        name=dataset.name,
+        key=key,
         description=asset_description(provider, watch),
-        deps=[api_key(provider)],
+        deps=[called.api(provider)],
         partitions_def=dg.StaticPartitionsDefinition(list(by_name)),
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=RETRIES,
         output_required=False,
-        check_specs=[
-            dg.AssetCheckSpec(CHECK, asset=dataset.name, description=check_description(provider))
-        ],
+        check_specs=[dg.AssetCheckSpec(CHECK, asset=key, description=check_description(provider))],
         pool=provider.name,
-        group_name="holdfast",
+        group_name=called.group,
+        owners=called.owners,
         kinds={"python", "postgres"},
         tags={"provider": provider.name},
         metadata=asset_metadata(provider, watch, uri, api),
@@ -116,26 +121,21 @@ def build_asset(
                 if isinstance(outcome, Failed):
                     missed.append(Missed.of(outcome))
                     context.log.error(str(missed[-1]))
-                    yield failed_observation(dataset.name, missed[-1])
+                    yield failed_observation(key, missed[-1])
                 else:
                     taken.append(outcome)
-                    yield materialization(dataset.name, outcome)
+                    yield materialization(key, outcome)
         except dg.DagsterExecutionInterruptedError:
             # Or else the retry policy would begin the step anew that a person has ended.
             raise dg.Failure("the run was ended from outside", allow_retries=False) from None
         except HoldfastError as error:
             stopped = error
         result = Result(len(names), taken, missed, stopped)
-        yield check_result(dataset.name, result, runtime.settings.holdfast_home / "matplotlib")
+        yield check_result(key, result, runtime.settings.holdfast_home / "matplotlib")
         if not result.passed:
             raise failure(provider, result)
 
     return snapshots
-
-
-def api_key(provider: Provider) -> str:
-    """The asset that stands for a provider's API in the lineage; nobody materializes it."""
-    return f"{provider.name}_api"
 
 
 def _take(

@@ -14,6 +14,7 @@ import dagster as dg
 from pipelines.errors import HoldfastError
 from pipelines.orchestration.assets import RETRIES
 from pipelines.orchestration.markdown import literal, table
+from pipelines.orchestration.names import PLAIN, Names
 from pipelines.orchestration.unfinished import TAG, TAG_VALUE
 from pipelines.providers.provider import Provider
 from pipelines.runtime import Runtime
@@ -28,16 +29,17 @@ JOB = "audit"
 CRON = "43 3 * * *"
 
 
-def build_audit(provider: Provider) -> dg.AssetChecksDefinition:
+def build_audit(provider: Provider, called: Names = PLAIN) -> dg.AssetChecksDefinition:
     """A check for each rule on the provider's dataset, all in one step; any of them can be run by
     itself."""
     dataset = provider.dataset.name
+    key = called.dataset(provider)
     rules = {rule.name: rule for rule in load_rules()}
 
     @dg.multi_asset_check(
         name=f"{dataset}_audit",
         specs=[
-            dg.AssetCheckSpec(name, asset=dataset, description=_description(rule))
+            dg.AssetCheckSpec(name, asset=key, description=_description(rule))
             for name, rule in rules.items()
         ],
         description=f"Reads every row of {dataset} and writes nothing.",
@@ -57,7 +59,7 @@ def build_audit(provider: Provider) -> dg.AssetChecksDefinition:
                     if not finding.passed:
                         broken.append(finding)
                         context.log.error(str(finding))
-                    yield _result(finding)
+                    yield _result(key, finding)
         except HoldfastError as error:
             raise dg.Failure(str(error), allow_retries=error.transient) from None
         if broken:
@@ -94,7 +96,7 @@ def _description(rule: Rule) -> str:
     return f"{literal(rule.sentence)}\n\n**If not:** {literal(rule.means)} {literal(rule.advice)}"
 
 
-def _result(finding: Finding) -> dg.AssetCheckResult:
+def _result(asset: dg.AssetKey, finding: Finding) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {
         "found": dg.MetadataValue.int(finding.count),
         "seconds": dg.MetadataValue.float(round(finding.seconds, 3)),
@@ -103,7 +105,7 @@ def _result(finding: Finding) -> dg.AssetCheckResult:
         rows = [[example.target, example.key, example.found] for example in finding.examples]
         metadata["examples"] = dg.MetadataValue.md(table(["target", "key", "found"], rows))
     return dg.AssetCheckResult(
-        asset_key=finding.dataset,
+        asset_key=asset,
         check_name=finding.rule.name,
         passed=finding.passed,
         description="\n\n".join(literal(line) for line in str(finding).splitlines()),

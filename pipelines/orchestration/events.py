@@ -65,7 +65,7 @@ class Result:
         return not self.missed and self.stopped is None
 
 
-def materialization(asset: str, taken: Taken) -> dg.AssetMaterialization:
+def materialization(asset: dg.AssetKey, taken: Taken) -> dg.AssetMaterialization:
     """The event that marks a target's partition as published."""
     snapshot = taken.snapshot
     metadata: dict[str, dg.MetadataValue] = {
@@ -87,7 +87,7 @@ def materialization(asset: str, taken: Taken) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(asset, partition=taken.target.name, metadata=metadata)
 
 
-def failed_observation(asset: str, missed: Missed) -> dg.AssetObservation:
+def failed_observation(asset: dg.AssetKey, missed: Missed) -> dg.AssetObservation:
     """Why a partition is red, shown where people click on it. It changes no status."""
     return dg.AssetObservation(
         asset,
@@ -101,7 +101,7 @@ def failed_observation(asset: str, missed: Missed) -> dg.AssetObservation:
     )
 
 
-def check_result(asset: str, result: Result, settings_folder: Path) -> dg.AssetCheckResult:
+def check_result(asset: dg.AssetKey, result: Result, settings_folder: Path) -> dg.AssetCheckResult:
     """The run in one place: sums that Dagster plots over time, what changed, what failed."""
     own = [taken for taken in result.taken if not taken.elsewhere]
     snapshots = [taken.snapshot for taken in own]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from pipelines.orchestration.after_snapshots import CONCENTRATION
-from pipelines.orchestration.assets import api_key
+from pipelines.orchestration.names import PLAIN, Names
 from pipelines.providers.provider import Provider
 
 
@@ -21,10 +21,6 @@ class View:
     name: str
     description: str
     query: str
-
-    @property
-    def key(self) -> dg.AssetKey:
-        return dg.AssetKey(["mart", self.name])
 
     @property
     def markdown(self) -> str:
@@ -65,32 +61,34 @@ VIEWS = (
 """Of the marts, those that most questions begin with; docs tell all of them."""
 
 
-def api_spec(provider: Provider, url: str) -> dg.AssetSpec:
+def api_spec(provider: Provider, url: str, called: Names = PLAIN) -> dg.AssetSpec:
     """The provider's API, which only answers what is so now."""
     return dg.AssetSpec(
-        api_key(provider),
+        called.api(provider),
         description=f"{provider.title}'s API. It answers what is so now, a page at a time.",
-        group_name="holdfast",
+        group_name=called.group,
+        owners=called.owners,
         kinds={"api"},
         tags={"provider": provider.name},
         metadata={"api": dg.MetadataValue.url(url)},
     )
 
 
-def view_specs(providers: Iterable[Provider]) -> Iterator[dg.AssetSpec]:
+def view_specs(providers: Iterable[Provider], called: Names = PLAIN) -> Iterator[dg.AssetSpec]:
     """The marts, each after what it reads."""
-    datasets = [provider.dataset.name for provider in providers]
+    datasets = [called.dataset(provider) for provider in providers]
     for view in VIEWS:
-        yield _view_spec(view, datasets)
-    yield _view_spec(CONCENTRATION_VIEW, [CONCENTRATION])
+        yield _view_spec(view, datasets, called)
+    yield _view_spec(CONCENTRATION_VIEW, [called.key(CONCENTRATION)], called)
 
 
-def _view_spec(view: View, reads: list[str]) -> dg.AssetSpec:
+def _view_spec(view: View, reads: list[dg.AssetKey], called: Names) -> dg.AssetSpec:
     return dg.AssetSpec(
-        view.key,
+        called.key("mart", view.name),
         deps=reads,
         description=view.markdown,
-        group_name="holdfast",
+        group_name=called.group,
+        owners=called.owners,
         kinds={"postgres", "view"},
         metadata={"dagster/table_name": f"mart.{view.name}"},
     )

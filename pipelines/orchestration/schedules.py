@@ -16,6 +16,7 @@ import dagster as dg
 from pipelines.errors import ConfigurationError, HoldfastError
 from pipelines.orchestration.dead_runs import OurRuns, end_dead_runs
 from pipelines.orchestration.describe import schedule_description
+from pipelines.orchestration.names import PLAIN, Names
 from pipelines.orchestration.unfinished import sentence, ticks_since, unfinished_run
 from pipelines.providers.provider import Provider, Target
 from pipelines.runtime import Runtime
@@ -40,6 +41,7 @@ class Care:
 
     runtime: Runtime
     runs: OurRuns
+    called: Names = PLAIN
 
     def take(self, context: dg.ScheduleEvaluationContext) -> WatchList | None:
         """Retire what is no longer on the list and end dead runs. Returns the list as it is now;
@@ -106,7 +108,7 @@ def build_schedule(
                 )
             yield dg.SkipReason(f"{sentence(unfinished)}; the next tick takes what is so then")
             return
-        yield from run_requests(wanted, provider, listed_at, chunk_size, now)
+        yield from run_requests(wanted, provider, listed_at, chunk_size, now, care.called)
 
     return tick
 
@@ -134,12 +136,13 @@ def run_requests(
     listed_at: datetime,
     chunk_size: int,
     tick: datetime,
+    called: Names = PLAIN,
 ) -> Iterator[dg.RunRequest]:
     """One request for each chunk of targets, in the order of the partitions."""
     for begin, chunk in _chunks(targets, chunk_size):
         yield dg.RunRequest(
             run_key=f"{tick.isoformat()}/{begin}",
-            run_config=run_config(provider, chunk, listed_at, tick),
+            run_config=run_config(provider, chunk, listed_at, tick, called),
             tags=partition_range(chunk),
         )
 
@@ -163,6 +166,7 @@ def run_config(
     targets: Sequence[Target],
     listed_at: datetime | None = None,
     tick: datetime | None = None,
+    called: Names = PLAIN,
 ) -> dict[str, object]:
     """The configuration of a run that takes those targets (`SnapshotConfig`)."""
     times = {"listed_at": listed_at, "tick": tick}
@@ -170,7 +174,7 @@ def run_config(
         "entries": [target.model_dump(mode="json", exclude_defaults=True) for target in targets],
         **{name: time.isoformat() for name, time in times.items() if time},
     }
-    return {"ops": {provider.dataset.name: {"config": config}}}
+    return {"ops": {called.op(provider): {"config": config}}}
 
 
 def partition_range(targets: Sequence[Target]) -> dict[str, str]:

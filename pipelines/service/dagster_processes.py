@@ -54,7 +54,8 @@ def start_dagster(
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
     environment = _environment(files, settings, sockets)
     daemon = ["dagster._daemon", "run", "--workspace", str(workspace)]
-    web = ["dagster_webserver", "--workspace", str(workspace), "--host", HOST, "--port", str(port)]
+    web = ["pipelines.service.dagster_ui", "--workspace", str(workspace)]
+    web += ["--host", HOST, "--port", str(port)]
     children = (
         code_server,
         spawn(files, "webserver", web, environment),
@@ -128,6 +129,7 @@ def _environment(files: ServiceFiles, settings: Settings, sockets: Path) -> dict
         "HOLDFAST_HOME": str(settings.holdfast_home.resolve()),
         "HOLDFAST_TARGETS": str(files.targets),
         "HOLDFAST_CHUNK_SIZE": str(settings.holdfast_chunk_size),
+        "HOLDFAST_ALLOWED_HOSTS": settings.holdfast_allowed_hosts,
         "DAGSTER_HOME": str(files.dagster),
         "TMPDIR": str(sockets),  # where Dagster puts sockets of its own: they go with the folder
         "PYTHONSAFEPATH": "1",  # a folder `pipelines` where the person stands is not ours

@@ -18,7 +18,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from pipelines.errors import ConfigurationError, ServiceFailed
-from pipelines.paths import REPORT_FILE
+from pipelines.paths import REPORT_FILE, make_enterable
 
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 DAGSTER_LOGS = ("code-server", "webserver", "daemon")
@@ -56,6 +56,14 @@ class ServiceFiles:
     def dagster(self) -> Path:
         """DAGSTER_HOME."""
         return self.home / "dagster"
+
+    def close(self) -> None:
+        """Take from others what an earlier version let them read."""
+        for folder in (self.folder, self.dagster, self.logs):
+            if folder.exists():
+                folder.chmod(0o700)
+        if self.report.exists():
+            self.report.chmod(0o600)
 
     @property
     def report(self) -> Path:
@@ -130,7 +138,8 @@ def only_service(files: ServiceFiles, command: str) -> Iterator[None]:
 
     Raises ConfigurationError that says where the other one runs.
     """
-    files.folder.mkdir(parents=True, exist_ok=True)
+    make_enterable(files.home)
+    files.folder.mkdir(exist_ok=True)
     try:
         held = FileLock(files.lock, timeout=0).acquire()
     except Timeout:

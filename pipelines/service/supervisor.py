@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pipelines.demo import demo_settings, keep_ticks, living_sandbox
 from pipelines.errors import HoldfastError, ServiceFailed
+from pipelines.paths import write_for_us_alone
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
 from pipelines.sandbox.server import Sandbox
@@ -60,6 +61,7 @@ def run_service(
     """
     own = demo_settings(settings) if demo else settings
     files = ServiceFiles(own.holdfast_home.resolve())
+    write_for_us_alone()
     with explained(files), only_service(files, command_of(demo=demo)), StopSignals() as signals:
         service = _Service(settings, own, files, signals, out, err, demo=demo)
         try:
@@ -129,6 +131,7 @@ class _Service:
     def start(self, parts: ExitStack, port: int | None) -> None:
         """Start one part after the other; `parts` stops those that have been, in reverse."""
         files = self._files
+        files.close()
         refuse_company(files)
         if end_marked(files.home):
             self.say("Ended what a service that was killed had left.")

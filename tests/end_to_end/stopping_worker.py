@@ -32,8 +32,8 @@ def work(order: dict[str, Any], caller: Connection) -> None:
     if isinstance(outcome, Failed):
         caller.send({"failed": type(outcome.error).__name__, "message": str(outcome.error)})
     else:
-        told = {"repeated": outcome.repeated, "elsewhere": outcome.elsewhere}
-        caller.send({"published": outcome.snapshot.snapshot_id, **told})
+        told = {"published": outcome.snapshot.snapshot_id, "repeated": outcome.repeated}
+        caller.send(told | ({"elsewhere": True} if outcome.elsewhere else {}))
 
 
 def _stop_at(place: str, side: str, nth: int, caller: Connection) -> None:

@@ -3,13 +3,14 @@
 One service serves several tests, in the order of this file: Dagster takes seconds to start.
 """
 
+import http.client
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -189,6 +190,51 @@ def test_up_says_where_everything_is_and_takes_the_first_snapshots_at_once(runni
     wait_until(lambda: running.snapshots() >= TARGETS_OF_DEMO, "the first snapshots")
 
 
+STOP = 'mutation{stopRunningSchedule(id:"x"){__typename}}'
+EVIL = {"Origin": "http://evil.example"}
+WEBSOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    "Sec-WebSocket-Protocol": "graphql-ws",
+}
+FORGED = "/report_asset_materialization/altura_item_holders?partition=x"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", f"/graphql?query={STOP}", EVIL, 405),
+        ("GET", f"/graphql?query={STOP}", {}, 405),
+        ("POST", f"/graphql?query={STOP}", EVIL | {"Content-Type": "text/plain"}, 405),
+        ("POST", "/graphql", EVIL | {"Content-Type": "application/json"}, 403),
+        ("POST", FORGED, EVIL, 403),
+        ("POST", FORGED, {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("GET", "/graphql", EVIL | WEBSOCKET, 403),
+        ("GET", "/graphql", WEBSOCKET, 101),
+        ("GET", "/", {"Host": "evil.example"}, 400),
+        ("GET", "/", {}, 200),
+    ],
+)
+def test_another_page_of_the_web_can_not_drive_dagster(running, method, path, headers, status):
+    host = running.address.removeprefix("http://")
+    with closing(http.client.HTTPConnection(host, timeout=PATIENCE)) as connection:
+        connection.request(method, path, headers=headers)
+        assert connection.getresponse().status == status
+    with dg.DagsterInstance.from_config(str(running.files.dagster)) as instance:
+        key = dg.AssetKey("altura_item_holders")
+        assert "x" not in instance.get_materialized_partitions(key)
+
+
+def test_what_it_writes_is_for_its_user_alone(running):
+    home = running.files.home
+    passed = {home, home / "postgres"}  # by Postgres, which may run as another user
+    for path in (home, *home.iterdir(), *(home / "dagster").rglob("*"), *(home / "logs").iterdir()):
+        others = path.stat().st_mode & 0o077
+        assert others == (0o011 if path in passed else 0), path
+
+
 def test_a_second_one_is_refused_and_told_where_the_first_runs(running):
     said = running.out
     second = running.launch()
@@ -272,7 +318,7 @@ def test_the_next_one_goes_on_and_ends_with_the_reason_when_dagster_ends(service
     published = service.snapshots()
     wait_until(lambda: service.snapshots() > published, "new snapshots")
     assert all(schedule.next_tick for schedule in Webserver(service.address).schedules())
-    dagster_process(service, "dagster_webserver").kill()
+    dagster_process(service, "pipelines.service.dagster_ui").kill()
     assert service.process.wait(PATIENCE) == 1
     assert "Dagster's webserver ended by itself, with exit code -9" in service.err
     assert "webserver.log ends:" in service.err

@@ -14,6 +14,8 @@ from pipelines.demo import TARGETS, demo_runtime
 from pipelines.orchestration import describe, lineage
 from pipelines.orchestration.assets import SnapshotConfig
 from pipelines.orchestration.build import build_definitions
+from pipelines.orchestration.names import Names
+from pipelines.orchestration.schedules import run_config
 from pipelines.paths import ROOT
 from pipelines.providers import PROVIDERS
 from pipelines.runtime import Runtime
@@ -289,3 +291,27 @@ def test_loading_imports_neither_pandas_nor_matplotlib():
         check=True,
     )
     assert {"pandas", "matplotlib", "PIL", "jinja2"}.isdisjoint(done.stdout.split())
+
+
+def test_all_keys_get_the_prefix_and_the_group_that_are_set(tmp_path):
+    runtime = demo_runtime(Settings(_env_file=None), dict.fromkeys(PROVIDERS, "http://127.0.0.1"))
+    set_to = {
+        "holdfast_asset_prefix": "company/holdfast",
+        "holdfast_asset_group": "tokens",
+        "holdfast_asset_owners": "team:data,a@example.org",
+    }
+    runtime = Runtime(runtime.settings.model_copy(update=set_to), runtime.providers)
+    defs = build_definitions(load_targets(TARGETS), runtime)
+    dg.Definitions.validate_loadable(defs)
+    specs = defs.resolve_all_asset_specs()
+    assert {spec.key.path[:2] == ["company", "holdfast"] for spec in specs} == {True}
+    assert {spec.group_name for spec in specs} == {"tokens"}
+    assert {tuple(spec.owners) for spec in specs} == {("team:data", "a@example.org")}
+    plain = {spec.key for spec in definitions().resolve_all_asset_specs()}
+    assert {dg.AssetKey(spec.key.path[2:]) for spec in specs} == plain
+    job = defs.resolve_job_def("hiro_snapshots")
+    assert job.asset_layer.selected_asset_keys == {
+        dg.AssetKey(["company", "holdfast", "hiro_nft_holdings"])
+    }
+    names = run_config(PROVIDERS["hiro"], ["x"], called=Names.of(runtime.settings))
+    assert list(names["ops"]) == [node.name for node in job.nodes]

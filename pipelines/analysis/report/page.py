@@ -21,6 +21,7 @@ from pipelines.analysis.report.data import COHORT_DAYS, LATELY, Detail, Report, 
 from pipelines.analysis.report.figures import figures, is_thinned
 from pipelines.analysis.report.svg import sparkline
 from pipelines.errors import ConfigurationError
+from pipelines.paths import persons_umask
 
 _HERE = Path(__file__).parent
 _COHORTS = 12
@@ -45,6 +46,7 @@ def write_report(
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         fresh.write_text(page, encoding="utf-8")
+        fresh.chmod(0o666 & ~persons_umask())
         fresh.replace(path)
     except OSError as error:
         fresh.unlink(missing_ok=True)
