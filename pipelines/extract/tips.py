@@ -45,11 +45,13 @@ class Tip:
 @dataclass(frozen=True)
 class Base:
     """The tip that a published snapshot was read at. `newest` is the hash of the newest one known
-    of its line; `is_orphaned` says that it was seen to be no longer part of the chain."""
+    of its line; `is_orphaned` says that it was seen to be no longer part of the chain, `forked`
+    that any block was seen so since then."""
 
     block: Block
     newest: str
     is_orphaned: bool = False
+    forked: bool = False
 
 
 class Tips:
@@ -94,6 +96,14 @@ class Tips:
                     return self._tip if base is None or self._carries(base) else None
                 self._looked_at = float("-inf")  # that list was older than the pages
             return None
+
+    def opened(self) -> str | None:
+        """The hash of the newest block, as the last look of this run saw it; the first one's where
+        there was none yet. None where the server does not tell. Raises ProviderError."""
+        with self._lock:
+            if self._tip is None:
+                self.look(0.0, ())
+            return self._tip.block.hash if self._tip else None
 
     def look(self, after: float, seen: Sequence[str]) -> bool:
         """Read the newest blocks, as far as `seen` ones are among them, unless that was done after

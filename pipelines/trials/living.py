@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.sandbox.contract import amount
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.states import Aggregate, Row, State

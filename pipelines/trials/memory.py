@@ -89,11 +89,13 @@ class MemoryDesk:
         """Make a proven walk the last published one; returns the whole set's rows."""
         collect = proven.collect
         rows = list(self.stagings[proven.place].rows)
-        if proven.difference:
-            rows += self._listing.without(proven.difference.removed)
+        if proven.removed is not None:
+            rows += self._listing.without(proven.removed)
         self._listing = MemoryListing(rows)
         base = Base(proven.tip.block, proven.tip.block.hash) if proven.tip else None
-        self.published = PublishedCollect(collect.rows, collect.page_size, collect.extra, base)
+        self.published = PublishedCollect(
+            collect.rows, collect.page_size, collect.extra, base, proven.api, collect.last_tip
+        )
         return rows
 
     def forget(self) -> None:

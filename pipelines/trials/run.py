@@ -18,7 +18,7 @@ from pipelines.extract.fetch import CursorFetcher, fetcher_of
 from pipelines.extract.http import Client
 from pipelines.providers import PROVIDERS
 from pipelines.providers.pages import BEGINNING, Extra
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.sandbox.clients import settings_at, target_at
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import EMPTY, World

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.trials.statistics import upper_bound
 from pipelines.trials.worlds import TrialWorld
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.sandbox.providers import SANDBOXES
 
 MIXED = {"in": 3, "out": 3, "swap": 2, "value": 2}

@@ -30,17 +30,23 @@ def base_of(connection: sa.Connection, target_id: int, tip: str | None) -> Base 
         .order_by(chain_tip.c.height.desc())
         .limit(1)
     )
+    other = chain_tip.alias("other")
+    forked = sa.exists().where(
+        other.c.provider == kept.c.provider, other.c.orphaned_at > kept.c.seen_at
+    )
     found = connection.execute(
-        sa.select(kept, newest.scalar_subquery().label("newest")).where(
+        sa.select(kept, newest.scalar_subquery().label("newest"), forked.label("forked")).where(
             kept.c.provider == _provider_of(target_id),
             kept.c.hash == tip,
+            kept.c.height.is_not(None),
             kept.c.seen_at > sa.func.clock_timestamp() - KEPT,
         )
     ).one_or_none()
     if found is None:
         return None
     block = Block(found.hash, found.height)
-    return Base(block, found.newest, is_orphaned=found.orphaned_at is not None)
+    orphaned = found.orphaned_at is not None
+    return Base(block, found.newest, is_orphaned=orphaned, forked=found.forked)
 
 
 def keep_tip(connection: sa.Connection, target_id: int, tip: Tip) -> None:
@@ -53,16 +59,19 @@ def keep_tip(connection: sa.Connection, target_id: int, tip: Tip) -> None:
 
 
 def keep_orphaned(connection: sa.Connection, provider: str, hashes: Collection[str]) -> None:
-    """Nothing shall rest on these blocks any more, even where they return."""
-    connection.execute(
-        chain_tip.update()
-        .where(
-            chain_tip.c.provider == provider,
-            chain_tip.c.hash.in_(hashes),
-            chain_tip.c.orphaned_at.is_(None),
+    """Nothing shall rest on these blocks any more, even where they return; of one that was not kept
+    before only this is known."""
+    now = sa.func.clock_timestamp()
+    for block_hash in sorted(hashes):
+        values = {"provider": provider, "hash": block_hash, "line": block_hash}
+        connection.execute(
+            insert(chain_tip)
+            .values(**values, orphaned_at=now)
+            .on_conflict_do_update(
+                index_elements=[chain_tip.c.provider, chain_tip.c.hash],
+                set_={"orphaned_at": sa.func.coalesce(chain_tip.c.orphaned_at, now)},
+            )
         )
-        .values(orphaned_at=sa.func.clock_timestamp())
-    )
 
 
 def forget_old(connection: sa.Connection) -> None:
