@@ -122,12 +122,17 @@ class Shape:
     counts: bool = True
 
 
+Upheaval = Callable[[Any, str, Random], None]
+"""(world, key of a target, chance) → something happened at once that is more than rows that enter,
+leave and change: to the blocks that they come from, say."""
+
+
 class ProviderSandbox(ABC):
     """A provider's stand-in. Stateless: what changes is in the ledger, of which each world has one.
 
     The names of `columns` are the dataset's, in the order of the world's rows, which begin with the
     key. `sizes` is what a world begins with unless it is told otherwise. `has_aggregate`: a state
-    may have an amount that belongs to no row.
+    may have an amount that belongs to no row. `upheavals`, by name, are for trials.
     """
 
     name: ClassVar[str]
@@ -135,6 +140,7 @@ class ProviderSandbox(ABC):
     sizes: ClassVar[tuple[int, ...]]
     shape: ClassVar[Shape]
     has_aggregate: ClassVar[bool] = False
+    upheavals: ClassVar[Mapping[str, Upheaval]] = {}
 
     # --- the API ------------------------------------------------------------------------------
 
