@@ -19,7 +19,8 @@ BALANCED = {"swap": 1, "turn": 3}
 LEAVING = {"in": 1, "out": 2, "swap": 2}
 ARRIVALS = {"in": 5, "out": 3, "swap": 1}
 WITH_BURSTS = {"burst": 1}
-WITH_REORGS = {**MIXED, "reorg": 10}
+WITH_FORKS = {**MIXED, "fork": 4, "return": 3, "orphan": 2}
+FORKS = {"fork": 4, "return": 3, "orphan": 2}
 TRADE = {"value": 3, "swap": 2}
 
 
@@ -43,7 +44,11 @@ class TrialWorld:
     each answer, something of `changes` (weights) happens with a chance that a stretch of walks
     draws from `chances`; where nothing promises an order, the rows that stay keep theirs with the
     chance `keeps_order`. `replicas` answer in turn, each so many states behind.
-    A `slow` one takes many requests for each walk, so it is given fewer.
+    A `slow` one takes many requests for each walk, so it is given fewer; one that `attacks` the
+    proof is given more. What `begins` names happens to the set before anybody looks, and something
+    of `between` before every other snapshot. `late_rows`: something may happen after the tag of an
+    answer was computed, and before its rows are read. `settings` are the client's, and `hidden` the
+    columns that the API does not show then.
     """
 
     name: str
@@ -63,6 +68,12 @@ class TrialWorld:
     promises: bool = True
     evidence: bool = True
     slow: bool = False
+    attacks: bool = False
+    begins: tuple[str, ...] = ()
+    between: Mapping[str, int] = field(default_factory=dict)
+    late_rows: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
 
 _TINY = {"rows": (3, 10), "page_size": 6, "proof": Proof.SINGLE_PAGE, "chances": (0.1, 0.3)}
@@ -117,10 +128,25 @@ def _chained(provider: str) -> Worlds:
     )
     yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY)
     yield world("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST)
+    if "fork" in SANDBOXES[provider].upheavals:
+        yield from _chained_under_forks(provider)
+
+
+def _chained_under_forks(provider: str) -> Worlds:
+    """Blocks that are orphaned leave what they moved, and forks that return insert rows further
+    down."""
+
+    def world(name: str, about: str, **how: Any) -> TrialWorld:
+        how = {"proof": Proof.CHAINED, "chances": (0.03, 0.1), "late_rows": True, **how}
+        return TrialWorld(f"{provider}-{name}", provider, about, attacks=True, **how)
+
+    yield world("forks", "one to eight blocks are orphaned, and some return", changes=WITH_FORKS)
+    yield world("forks-parallel", "the same, four pages at once", changes=WITH_FORKS, workers=4)
     yield world(
-        "reorgs",
-        "half of all changes orphan one to three blocks: what they moved is back in its old place",
-        changes=WITH_REORGS,
+        "forks-replicas",
+        "the same, and servers in turn that are up to four states behind",
+        changes=WITH_FORKS,
+        replicas=(0, 2, 4),
         promises=False,
     )
 
@@ -166,11 +192,37 @@ def _chained_to_last(provider: str) -> Worlds:
         promises=False,
         evidence=False,
     )
+    if "fork" in SANDBOXES[provider].upheavals:
+        yield from _to_last_under_forks(provider)
+
+
+def _to_last_under_forks(provider: str) -> Worlds:
+    def world(name: str, about: str, **how: Any) -> TrialWorld:
+        how = {"rows": (60, 150), "chances": (0.01, 0.04), "late_rows": True, **how}
+        name = f"{provider}-since-{name}"
+        proof = Proof.CHAINED_TO_LAST
+        return TrialWorld(name, provider, about, proof=proof, attacks=True, **how)
+
+    yield world("forks", "one to eight blocks are orphaned, and some return", changes=WITH_FORKS)
     yield world(
-        "reorgs",
-        "half of all changes orphan one to three blocks",
-        changes=WITH_REORGS,
+        "forks-between",
+        "the same, but while nobody looks: before every other snapshot",
+        between=FORKS,
+    )
+    yield world(
+        "swaps-above",
+        "before every other snapshot a token left and another came, in blocks above all that was"
+        " seen, which are orphaned",
+        between={"swap above": 1},
+    )
+    yield world(
+        "forks-replicas",
+        "forks, and servers in turn that are up to four states behind",
+        changes=WITH_FORKS,
+        replicas=(0, 2, 4),
+        rows=(40, 80),
         promises=False,
+        evidence=False,
     )
 
 
