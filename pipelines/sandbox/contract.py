@@ -113,6 +113,7 @@ class Shape:
     amount (a number), the object that it stands in, and a text that is the key or part of it.
 
     `end` is the number of all rows, or where nothing `counts` them, whether more rows follow.
+    `following` is the cursor of the next page, where there are cursors.
     """
 
     rows: tuple[str, ...]
@@ -120,6 +121,7 @@ class Shape:
     amount: tuple[str, ...]
     key: tuple[str, ...]
     counts: bool = True
+    following: tuple[str, ...] | None = None
 
 
 Upheaval = Callable[[Any, str, Random], None]
@@ -189,6 +191,10 @@ class ProviderSandbox(ABC):
         """The row with that text wherever a stranger can put one."""
 
     # --- the faults -----------------------------------------------------------------------------
+
+    def route(self, exchange: Exchange) -> "ProviderSandbox":  # noqa: ARG002 - where there are several
+        """The stand-in as the bodies of that route have their rows."""
+        return self
 
     @abstractmethod
     def asked(self, exchange: Exchange) -> Asked:
