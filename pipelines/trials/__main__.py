@@ -15,11 +15,12 @@ from pathlib import Path
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipelines.paths import working_folder
+from pipelines.trials.kinds import TrialWorld
 from pipelines.trials.report import as_json, table
 from pipelines.trials.run import run_shares
 from pipelines.trials.shares import Kept, Share, shares_of
 from pipelines.trials.tally import Tally, Verdict
-from pipelines.trials.worlds import BY_NAME, WORLDS, TrialWorld
+from pipelines.trials.worlds import BY_NAME, WORLDS
 
 ELSEWHERE = 0.3
 """The part of the walks for worlds that do not attack the proof in particular: of 10,000 accepted

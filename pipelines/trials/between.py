@@ -16,8 +16,8 @@ from pipelines.sandbox.contract import L
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.states import State
 from pipelines.sandbox.world import World
+from pipelines.trials.kinds import TrialWorld
 from pipelines.trials.living import LivingSet
-from pipelines.trials.worlds import TrialWorld
 
 
 class Replica:

@@ -14,7 +14,7 @@ from pipelines.sandbox.contract import amount
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.states import Aggregate, Row, State
 from pipelines.sandbox.world import World
-from pipelines.trials.worlds import TrialWorld
+from pipelines.trials.kinds import TrialWorld
 
 Rows = tuple[Row, ...]
 

@@ -4,6 +4,7 @@ Only the staging is not Postgres. A world's walks are dealt out in shares to pro
 each share has a sandbox and a client of its own, and a new set every `STRETCH` snapshots.
 """
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -24,12 +25,13 @@ from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import EMPTY, World
 from pipelines.trials.between import Between
 from pipelines.trials.judge import Amounts, was_true
+from pipelines.trials.kinds import TrialWorld
 from pipelines.trials.living import LivingSet
 from pipelines.trials.memory import MemoryDesk
 from pipelines.trials.naive import NaiveSnapshot, walk_naively
 from pipelines.trials.shares import Share
 from pipelines.trials.tally import Tally
-from pipelines.trials.worlds import BY_NAME, TrialWorld
+from pipelines.trials.worlds import BY_NAME
 from pipelines.walks import Walks
 
 STRETCH = 40
@@ -162,10 +164,11 @@ def _apart(extra: Extra | None) -> Amounts:
     return total, unconfirmed
 
 
-def _forget_environment() -> None:
+def _begin_process() -> None:
     """A trial takes no setting and no proxy from the machine; looking for proxies takes time, too,
-    with each request."""
+    with each request. What is worth a warning elsewhere happens here all the time."""
     os.environ.clear()
+    logging.disable(logging.WARNING)
 
 
 def run_share(share: Share) -> Tally:
@@ -182,7 +185,7 @@ def run_shares(
     end = time.monotonic() + seconds
     waiting = list(reversed(shares))
     with ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_forget_environment
+        processes, mp_context=get_context("spawn"), initializer=_begin_process
     ) as pool:
         running: dict[Future[Tally], Share] = {}
         try:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pipelines
+from pipelines.trials.kinds import TrialWorld
 from pipelines.trials.tally import Tally
-from pipelines.trials.worlds import TrialWorld
 
 SHARE = 250
 """Accepted walks that one task of a process takes: a minute or so."""

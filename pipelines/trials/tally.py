@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pipelines.providers.provider import Proof
+from pipelines.trials.kinds import TrialWorld
 from pipelines.trials.statistics import upper_bound
-from pipelines.trials.worlds import TrialWorld
 
 NAIVE_MUST_FAIL = 0.01
 """The share of wrong snapshots below which the naive test makes a world no evidence."""

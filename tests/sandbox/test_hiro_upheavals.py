@@ -105,6 +105,16 @@ def test_a_swap_above_leaves_another_set_under_the_old_tag_and_tip(
     assert chain_of(world).tag(key) == tag
 
 
+def test_another_set_has_the_same_tag_after_a_fork(world: World, key: str, rng: Random) -> None:
+    enter(world, key, rng)
+    world.hiro_blocks(3)
+    before, tag, tip = set(rows(world, key)), chain_of(world).tag(key), world.tip
+    UPHEAVALS["same tag"](world, key, rng)
+    assert chain_of(world).tag(key) == tag
+    assert set(rows(world, key)) < before
+    assert not tip.leads_to(world.tip)
+
+
 def test_tied_rows_have_no_order(world: World, key: str, rng: Random) -> None:
     UPHEAVALS["tie"](world, key, rng)
     listing = rows(world, key)

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from pipelines.trials.__main__ import main
+from pipelines.trials.kinds import TrialWorld
 from pipelines.trials.run import run_share
 from pipelines.trials.shares import Share
-from pipelines.trials.worlds import BY_NAME, WORLDS, TrialWorld
+from pipelines.trials.worlds import BY_NAME, WORLDS
 
 
 @pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.name)

@@ -93,6 +93,30 @@ def swap_above(world: HiroVerbs, key: str, rng: Random) -> None:
         world.hiro_fork(2 if len(holder.rows) > 1 else 1)
 
 
+def same_tag(world: HiroVerbs, key: str, rng: Random) -> None:
+    """The principal's last transaction is mined again in a fork, after a move that was not there
+    before: another set, the same tag. Where that transaction is too far down, any fork."""
+    with world.lock:
+        chain = world.ledger(HiroChain)
+        holder, last = chain.principal(key), chain.tip.last_transaction(key)
+        block = chain.tip
+        while block.parent and key not in block.parties:
+            block = block.parent
+        depth = chain.tip.height - block.height + 1
+        is_event = any(event.tx_id == last for event in block.events)
+        if not (last and is_event and holder.rows and depth <= DEEPEST) or (
+            block.height <= holder.since
+        ):
+            fork(world, key, rng)
+            return
+
+        def build(branch: Branch) -> None:
+            branch.move(rng.choice(holder.rows).token, key, None)
+            branch.again(last)
+
+        world.hiro_fork(depth, build)
+
+
 def tie(world: HiroVerbs, key: str, rng: Random) -> None:
     """Two forks of several blocks, and each gave the principal a token in every block, at the same
     place as the other: both are left."""
@@ -114,5 +138,6 @@ UPHEAVALS = {
     "orphan": orphan,
     "return": come_back,
     "swap above": swap_above,
+    "same tag": same_tag,
     "tie": tie,
 }
