@@ -1,6 +1,6 @@
 """Whether a snapshot was true: the judge asks the world, never the code that took the snapshot."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -20,21 +20,26 @@ def was_true(
     apart: Amounts,
     at: datetime,
     until: datetime,
+    hidden: Collection[str] = (),
 ) -> bool:
-    """Whether the target showed exactly these rows at some moment from `at` to `until`."""
-    known = columns_of(key.partition(":")[0])
-    found = [tuple(row[column] for column in known) for row in rows]
+    """Whether the target showed exactly these rows at some moment from `at` to `until`.
+
+    `hidden` columns are those that the API does not show; a state has them all the same.
+    """
+    provider = key.partition(":")[0]
+    names = [name for name in SANDBOXES[provider].columns if name not in hidden]
+    dataset, own = PROVIDERS[provider].dataset.column_names, SANDBOXES[provider].columns
+    found = [tuple(row[dataset.index(name)] for name in names) for row in rows]
     given = frozenset(found)
     if len(given) != len(found):
         return False
+    shown = [own.index(name) for name in names]
     return any(
-        given == state.rows and apart == (state.aggregate or (None, None))
+        given == (_seen(state.rows, shown) if hidden else state.rows)
+        and apart == (state.aggregate or (None, None))
         for state in world.states_between(key, at, until)
     )
 
 
-def columns_of(provider: str) -> tuple[int, ...]:
-    """Where a row of the dataset has the columns that the world's rows have, in their order: not
-    all of them, as some are read out of others."""
-    names = PROVIDERS[provider].dataset.column_names
-    return tuple(names.index(name) for name in SANDBOXES[provider].columns)
+def _seen(rows: Iterable[Row], columns: Sequence[int]) -> frozenset[Row]:
+    return frozenset(tuple(row[column] for column in columns) for row in rows)

@@ -67,10 +67,12 @@ class MemoryDesk:
         self.published: PublishedCollect | None = None
         self._listing = MemoryListing(())
         self._partial = partial
+        self._ordered = True
 
     @property
     def listing(self) -> MemoryListing | None:
-        return self._listing if self._partial and self.published else None
+        rests = self._partial and self._ordered and self.published
+        return self._listing if rests else None
 
     def same(self) -> bool:
         return frozenset(self.stagings[0].rows) == frozenset(self.stagings[1].rows)
@@ -92,7 +94,9 @@ class MemoryDesk:
         if proven.removed is not None:
             rows += self._listing.without(proven.removed)
         self._listing = MemoryListing(rows)
-        base = Base(proven.tip.block, proven.tip.block.hash) if proven.tip else None
+        self._ordered = proven.ordered
+        tip = proven.tip if self._partial else None
+        base = Base(tip.block, tip.block.hash) if tip else None
         self.published = PublishedCollect(
             collect.rows, collect.page_size, collect.extra, base, proven.api, collect.last_tip
         )
