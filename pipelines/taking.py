@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from pipelines.desk import OnProgress, Proven, PublishedCollect
 from pipelines.errors import Contradicted, HoldfastError, RunEnded, Unexpected
 from pipelines.extract.http import Client
-from pipelines.extract.tips import Base
+from pipelines.extract.tips import Base, Tips
 from pipelines.extract.ways import Ways
 from pipelines.footing import REORGANISED, Footing
 from pipelines.providers.provider import Provider, Target
@@ -40,7 +40,7 @@ from pipelines.warehouse.registry import (
     register_target,
 )
 from pipelines.warehouse.staging import BLOCK_BYTES, StagingArea
-from pipelines.warehouse.tips import base_of, keep_orphaned
+from pipelines.warehouse.tips import base_of, ends_of_runs, keep_followed, keep_orphaned
 from pipelines.warehouse.ways import api_in_use, keep_api
 
 logger = logging.getLogger(__name__)
@@ -106,18 +106,19 @@ class Taking:
         self._on_progress = on_progress
         self._block_bytes = block_bytes
         self._moment = moment
-        self._tips = tips_of(client)
-        self._ways = self._begin_with(client, warehouse)
+        self._tips, self._ways = self._begin_with(client, warehouse)
         self._kept_orphaned: set[str] = set()
 
     @staticmethod
-    def _begin_with(client: Client, warehouse: Warehouse) -> Ways:
-        """The API that earlier runs found to be the one that answers."""
-        if client.provider.successor is None:
-            return Ways(client.provider, client.settings)
+    def _begin_with(client: Client, warehouse: Warehouse) -> tuple[Tips | None, Ways]:
+        """What earlier runs found: how far the chain was followed, and which API answers."""
+        provider, in_use, ends = client.provider, None, list[str]()
         with warehouse.transaction() as connection:
-            in_use = api_in_use(connection, client.provider.name)
-        return Ways(client.provider, client.settings, in_use)
+            if provider.successor:
+                in_use = api_in_use(connection, provider.name)
+            if provider.chain:
+                ends = ends_of_runs(connection, provider.name)
+        return tips_of(client, ends), Ways(provider, client.settings, in_use)
 
     def take(self, target: Target, *, whole: bool = False) -> Taken | Failed | Unchanged:
         """One target's walks, published but for one that seems not to have changed. `whole`: all of
@@ -182,6 +183,8 @@ class Taking:
         try:
             with self._warehouse.transaction() as connection:
                 keep_notices(connection, self._client.provider.name, self._client.notices.heard)
+                if self._tips and self._tips.followed:
+                    keep_followed(connection, self._client.provider.name, self._tips.followed)
                 if self._ways.is_automatic:
                     keep_api(connection, self._client.provider, self._ways.current)
         except HoldfastError as error:

@@ -6,7 +6,7 @@ them.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -36,10 +36,11 @@ as tied: what else would show one row at two positions of a set at rest?"""
 Work = TypeVar("Work")
 
 
-def tips_of(client: Client) -> Tips | None:
-    """What a run knows of the provider's chain; None where its rows come from none."""
+def tips_of(client: Client, ends: Sequence[str] = ()) -> Tips | None:
+    """What a run knows of the provider's chain; None where its rows come from none. `ends`: see
+    Tips."""
     chain = client.provider.chain
-    return Tips(chain, client.get) if chain else None
+    return Tips(chain, client.get, ends) if chain else None
 
 
 class Walks:
@@ -117,6 +118,7 @@ class Walks:
         while self._may_walk():
             place = self.walks % 2
             self.walks += 1
+            collect = None
             try:
                 collect = self._collect(place, previous)
                 proven = self._judge(collect, place, previous)
@@ -129,7 +131,8 @@ class Walks:
                 why, previous = str(torn), None
                 self._page_size = self._first_page_size()
                 logger.info("%s: walk %d is torn: %s", self._target.name, self.walks, torn)
-                self._doubt_order()
+                if collect is None:
+                    self._doubt_order()
             else:
                 if proven:
                     return proven
@@ -144,8 +147,8 @@ class Walks:
         )
 
     def _doubt_order(self) -> None:
-        """A walk was torn: after some that were while the chain stood still, rely on the order of
-        the rows no longer."""
+        """A walk was torn by its rows: after some that were while the chain stood still, rely on
+        the order of the rows no longer."""
         self._tied += self._route.is_chained and len(self._footing.seen) == 1
         if self._tied >= TIED and self._route.leave_order():
             self._most_walks += TIED

@@ -125,6 +125,7 @@ chain_tip = sa.Table(
     sa.Column("height", sa.BigInteger),
     sa.Column("line", sa.Text, nullable=False),
     _time("seen_at", server_default=sa.func.clock_timestamp()),
+    _time("followed_at", nullable=True),
     _time("orphaned_at", nullable=True),
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from pipelines.extract.tips import Base, Tip
 from pipelines.providers.chain import Block
@@ -55,6 +55,38 @@ def keep_tip(connection: sa.Connection, target_id: int, tip: Tip) -> None:
     provider = _provider_of(target_id)
     connection.execute(
         insert(chain_tip).values(provider=provider, **values).on_conflict_do_nothing()
+    )
+
+
+def ends_of_runs(connection: sa.Connection, provider: str) -> list[str]:
+    """The newest tip of each line that no later run has asked for."""
+    open_ends = (
+        sa.select(chain_tip.c.hash)
+        .where(
+            chain_tip.c.provider == provider,
+            chain_tip.c.followed_at.is_(None),
+            chain_tip.c.orphaned_at.is_(None),
+        )
+        .ext(distinct_on(chain_tip.c.line))
+        .order_by(chain_tip.c.line, chain_tip.c.height.desc())
+    )
+    return list(connection.scalars(open_ends))
+
+
+def keep_followed(connection: sa.Connection, provider: str, hashes: Collection[str]) -> None:
+    """A later run has asked for these, and so for all below them on their lines."""
+    end = chain_tip.alias("end")
+    connection.execute(
+        chain_tip.update()
+        .where(
+            chain_tip.c.provider == provider,
+            chain_tip.c.followed_at.is_(None),
+            end.c.provider == provider,
+            end.c.hash.in_(hashes),
+            chain_tip.c.line == end.c.line,
+            chain_tip.c.height <= end.c.height,
+        )
+        .values(followed_at=sa.func.clock_timestamp())
     )
 
 

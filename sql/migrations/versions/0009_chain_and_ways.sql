@@ -4,12 +4,14 @@ create table chain_tip (
     height bigint check (height >= 0),
     line text collate "C" not null,
     seen_at timestamptz not null default clock_timestamp(),
+    followed_at timestamptz,
     orphaned_at timestamptz,
     primary key (provider, hash)
 );
 
 create index on chain_tip (line, height);
 create index on chain_tip (seen_at);
+create index on chain_tip (provider) where followed_at is null and orphaned_at is null;
 
 comment on table chain_tip is 'Blocks of a provider''s chain that were its newest when a walk ended. A later snapshot rests on an earlier one only while its block is part of the chain.';
 comment on column chain_tip.provider is 'Name of the provider.';
@@ -17,6 +19,7 @@ comment on column chain_tip.hash is 'Hash of the block; of Hiro its index_block_
 comment on column chain_tip.height is 'Height of the block; null where it was orphaned before that was known.';
 comment on column chain_tip.line is 'Blocks with the same line are ancestors of the newest of them.';
 comment on column chain_tip.seen_at is 'When it was first known to be part of the chain.';
+comment on column chain_tip.followed_at is 'When a later run found that the chain still leads through it, or through a later block of its line.';
 comment on column chain_tip.orphaned_at is 'When it was found to be no longer part of the chain; nothing rests on it from then on. Null: never.';
 
 
