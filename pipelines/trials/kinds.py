@@ -8,12 +8,12 @@ the naive test has to fall for the world.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pipelines.providers.proofs import Proof
 
 MIXED = {"in": 3, "out": 3, "swap": 2, "value": 2}
 BALANCED = {"swap": 1, "turn": 3}
+SWAPS = {"in": 1, "out": 1, "swap": 6}
 LEAVING = {"in": 1, "out": 2, "swap": 2}
 ARRIVALS = {"in": 5, "out": 3, "swap": 1}
 WITH_BURSTS = {"burst": 1}
@@ -45,8 +45,8 @@ class TrialWorld:
     A `slow` one takes many requests for each walk, so it is given fewer; one that `attacks` the
     proof is given more. What `begins` names happens to the set before anybody looks, and something
     of `between` before every other snapshot. `late_rows`: something may happen after the tag of an
-    answer was computed, and before its rows are read. `settings` are the client's, and `hidden` the
-    columns that the API does not show then.
+    answer was computed, and before its rows are read. `api` is the one of the provider's that is
+    asked; "": the one that the settings choose by themselves.
     """
 
     name: str
@@ -70,8 +70,7 @@ class TrialWorld:
     begins: tuple[str, ...] = ()
     between: Mapping[str, int] = field(default_factory=dict)
     late_rows: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    hidden: tuple[str, ...] = ()
+    api: str = ""
 
 
 STICKY = Cache(keep=40, hits=0.7, honest=False)

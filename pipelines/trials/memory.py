@@ -1,7 +1,8 @@
 """A desk for walks in this process's memory, in place of Postgres (see pipelines.walks.Desk)."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipelines.desk import Proven, PublishedCollect
@@ -68,6 +69,7 @@ class MemoryDesk:
         self._listing = MemoryListing(())
         self._partial = partial
         self._ordered = True
+        self._orphaned: set[str] = set()
 
     @property
     def listing(self) -> MemoryListing | None:
@@ -101,6 +103,16 @@ class MemoryDesk:
             collect.rows, collect.page_size, collect.extra, base, proven.api, collect.last_tip
         )
         return rows
+
+    def learn(self, orphaned: Collection[str]) -> None:
+        """Blocks were found to be no longer part of the chain: the warehouse remembers that for the
+        runs to come."""
+        new = set(orphaned) - self._orphaned
+        self._orphaned |= new
+        if new and self.published and (base := self.published.base):
+            gone = base.is_orphaned or base.block.hash in self._orphaned
+            base = replace(base, is_orphaned=gone, forked=True)
+            self.published = replace(self.published, base=base)
 
     def forget(self) -> None:
         """As if nothing had ever been published."""

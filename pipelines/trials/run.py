@@ -32,7 +32,7 @@ from pipelines.trials.naive import NaiveSnapshot, walk_naively
 from pipelines.trials.shares import Share
 from pipelines.trials.tally import Tally
 from pipelines.trials.worlds import BY_NAME
-from pipelines.walks import Walks
+from pipelines.walks import Walks, tips_of
 
 STRETCH = 40
 """Targets taken of one set before the next."""
@@ -70,7 +70,7 @@ class Trial:
         self._sandbox.before_response = self._between.before_response
         self._sandbox.after_response = self._between.after_response
         self._target = target_at(self._living.key)
-        partial = self._kind.proof is Proof.CHAINED_TO_LAST
+        partial = self._kind.proof in (Proof.CHAINED_TO_LAST, Proof.SAME_VERSION)
         self._desk = MemoryDesk(self._client.provider.dataset, partial=partial)
 
     def run(self, wanted: int, naive: int = 0) -> Tally:
@@ -97,11 +97,14 @@ class Trial:
             self._desk.forget()
         self._living.maybe_change_between()
         self._between.oldest = None
-        walks = Walks(self._desk, self._client, self._target)
+        tips = tips_of(self._client)
+        walks = Walks(self._desk, self._client, self._target, tips=tips)
         try:
             proven = walks.until_proven()
         except TornWalk:
             proven = None
+        if tips:
+            self._desk.learn(tips.orphaned)
         if self._between.mistake:
             raise self._between.mistake
         self.tally.targets += 1
@@ -112,7 +115,8 @@ class Trial:
         accepted = walks.accepted(proven)
         rows = self._desk.publish(proven)
         if self._spoil and rows:
-            rows, self._spoil = rows[1:], False
+            middle = len(rows) // 2  # without the newest, they might be the state before
+            rows, self._spoil = [*rows[:middle], *rows[middle + 1 :]], False
         self.tally.accepted[proven.claim.proof] += 1
         self.tally.wrong[proven.claim.proof] += not was_true(
             self.world,
@@ -121,7 +125,6 @@ class Trial:
             _apart(proven.collect.extra),
             min(accepted.snapshot_at, self._between.oldest or accepted.snapshot_at),
             accepted.snapshot_until,
-            self._kind.hidden,
         )
 
     def take_naively(self) -> None:
@@ -145,11 +148,11 @@ class Trial:
             _apart(found.extra),
             min(at, self._between.oldest or at),
             clock.latest(found.ended),
-            self._kind.hidden,
         )
 
     def _walk_naively(self) -> NaiveSnapshot | None:
-        fetch = fetcher_of(self._client, self._target)
+        ways = {way.api: way for way in self._client.provider.ways}
+        fetch = fetcher_of(self._client, self._target, ways.get(self._kind.api))
         dataset, page_size = self._client.provider.dataset, self._kind.page_size
         if isinstance(fetch, CursorFetcher):
             return walk_naively(fetch, BEGINNING, dataset, page_size)
@@ -211,6 +214,6 @@ def _client(kind: TrialWorld, sandbox: Sandbox) -> Client:
         concurrency=kind.workers,
         page_size=kind.page_size,
         max_walks=provider.settings_type.model_fields["max_walks"].default,
-        **kind.settings,
+        **({"api": kind.api} if kind.api else {}),
     )
     return Client(provider, settings)

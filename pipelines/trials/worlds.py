@@ -8,7 +8,12 @@ from typing import Any
 from pipelines.providers import PROVIDERS
 from pipelines.providers.proofs import Proof
 from pipelines.sandbox.providers import SANDBOXES
-from pipelines.trials.chain_worlds import chained_under_forks, to_last_under_forks
+from pipelines.trials.chain_worlds import (
+    chained_under_forks,
+    of_one_version,
+    tied,
+    to_last_under_forks,
+)
 from pipelines.trials.kinds import (
     ARRIVALS,
     BALANCED,
@@ -178,6 +183,11 @@ def worlds_of(provider: str) -> Worlds:
     yield from _chained(provider) if Proof.CHAINED in proofs else _double_collect(provider)
     if Proof.CHAINED_TO_LAST in proofs:
         yield from _chained_to_last(provider)
+    if Proof.ONE_VERSION in proofs:
+        yield from tied(provider)
+    successor = PROVIDERS[provider].successor
+    if successor and Proof.ONE_VERSION in successor.proofs:
+        yield from of_one_version(provider, successor.api)
 
 
 WORLDS: tuple[TrialWorld, ...] = tuple(

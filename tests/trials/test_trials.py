@@ -35,9 +35,9 @@ def test_a_snapshot_that_lost_a_row_fails_the_trial(
 ) -> None:
     report = tmp_path / "trial.json"
     kept = ["--kept", str(tmp_path / "kept.jsonl")]
-    asked = ["--world", "hiro-replicas", "--walks", "20", "--processes", "1", *kept]
+    asked = ["--world", "hiro-mixed", "--walks", "20", "--processes", "1", *kept]
     assert main([*asked, "--spoil", "--json", str(report)]) == 1
-    assert "hiro-replicas: 1 of 6 snapshots by chained were never true" in capsys.readouterr().out
+    assert "hiro-mixed: 1 of 6 snapshots by chained were never true" in capsys.readouterr().out
     [world] = json.loads(report.read_text())
     assert world["proofs"]["chained"]["wrong"] == 1
     assert main(asked) == 0
