@@ -68,8 +68,8 @@ test-wheel: $(INSTALLED) ## build the wheel, and use it where the checkout is ou
 test-busy: $(INSTALLED) ## the tests that wait, on a busy machine, ten times in a row; ROUNDS=3 for fewer
 	@$(BIN)/python -m tests.busy $(if $(ROUNDS),--rounds $(ROUNDS)) $(TESTS)
 
-trial: $(INSTALLED) ## the proofs in worlds that change under them; WALKS=500 for a quick one
-	@$(BIN)/python -m pipelines.trials $(if $(WALKS),--walks $(WALKS))
+trial: $(INSTALLED) ## the proofs in worlds that change under them, 90 minutes, then again to go on; WALKS=500 MINUTES=10
+	@$(BIN)/python -m pipelines.trials $(if $(WALKS),--walks $(WALKS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 faults: $(INSTALLED) ## every fault that a provider can show, and what becomes of it (2 minutes)
 	@$(BIN)/python -m pipelines.trials.faults

@@ -12,6 +12,7 @@ from pipelines.extract.proof import Claim, Collect
 from pipelines.extract.tips import Base, Tip
 from pipelines.extract.to_last import Difference, Listing
 from pipelines.providers.pages import Extra, Row
+from pipelines.providers.proofs import Proof
 from pipelines.providers.provider import Target
 from pipelines.warehouse.postgres import DatabaseClock
 
@@ -52,12 +53,16 @@ class Stage(Protocol):
 @dataclass(frozen=True)
 class PublishedCollect:
     """What is known of the last published walk beside its rows. `base`: the tip of the chain that
-    it was read at, where that was kept."""
+    it was read at, where that was kept and may be rested on; `api`: which of the provider's it was
+    read by; `tag`: the version that the set had, by its last page.
+    """
 
     rows: int
     page_size: int
     extra: Extra | None
     base: Base | None = None
+    api: str | None = None
+    tag: str | None = None
 
 
 class Desk(Protocol):
@@ -86,7 +91,8 @@ class Proven:
 
     `began` is when the first request went out on which the claim rests; `rests_on_published` tells
     whether it rests on the published snapshot, too. With a `difference` the stage holds what
-    entered since that one, and not the whole set. `tip` is the block that a later walk may rest on.
+    entered since that one, and not the whole set. `tip` is the block that a later walk may rest on,
+    `api` the one that was asked; `ordered` says that its rows stand in the provider's order.
     """
 
     claim: Claim
@@ -96,9 +102,18 @@ class Proven:
     rests_on_published: bool = False
     difference: Difference | None = None
     tip: Tip | None = None
+    api: str | None = None
+    ordered: bool = True
+
+    @property
+    def removed(self) -> Sequence[tuple[int, int]] | None:
+        """Where published rows have left, as pairs of places; None for a whole set."""
+        if self.claim.proof is Proof.SAME_VERSION:
+            return ()
+        return self.difference.removed if self.difference else None
 
     @property
     def is_unchanged(self) -> bool:
         """Whether nothing entered and nothing left since what was published."""
-        found = self.difference
-        return found is not None and not found.entered and not found.removed
+        entered = self.difference.entered if self.difference else 0
+        return self.removed is not None and not self.removed and not entered

@@ -20,9 +20,11 @@ import sqlalchemy as sa
 from pipelines.desk import OnProgress, Proven, PublishedCollect
 from pipelines.errors import Contradicted, HoldfastError, RunEnded, Superseded, Unexpected
 from pipelines.extract.http import Client
-from pipelines.extract.tips import Base
+from pipelines.extract.tips import Base, Tips
+from pipelines.extract.ways import Ways
+from pipelines.footing import REORGANISED, Footing
 from pipelines.providers.provider import Provider, Target
-from pipelines.walks import REORGANISED, Walks, tips_of
+from pipelines.walks import Walks, tips_of
 from pipelines.warehouse.listing import PublishedListing
 from pipelines.warehouse.load import Accepted, Guard, publish, same_as_current
 from pipelines.warehouse.moments import Moment
@@ -38,7 +40,8 @@ from pipelines.warehouse.registry import (
     register_target,
 )
 from pipelines.warehouse.staging import BLOCK_BYTES, StagingArea
-from pipelines.warehouse.tips import base_of, keep_orphaned
+from pipelines.warehouse.tips import base_of, ends_of_runs, keep_followed, keep_orphaned
+from pipelines.warehouse.ways import api_in_use, keep_api
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +108,19 @@ class Taking:
         self._on_progress = on_progress
         self._block_bytes = block_bytes
         self._moment = moment
-        self._tips = tips_of(client)
+        self._tips, self._ways = self._begin_with(client, warehouse)
         self._kept_orphaned: set[str] = set()
+
+    @staticmethod
+    def _begin_with(client: Client, warehouse: Warehouse) -> tuple[Tips | None, Ways]:
+        """What earlier runs found: how far the chain was followed, and which API answers."""
+        provider, in_use, ends = client.provider, None, list[str]()
+        with warehouse.transaction() as connection:
+            if provider.successor:
+                in_use = api_in_use(connection, provider.name)
+            if provider.chain:
+                ends = ends_of_runs(connection, provider.name)
+        return tips_of(client, ends), Ways(provider, client.settings, in_use)
 
     def take(self, target: Target, *, whole: bool = False) -> Taken | Failed | Unchanged:
         """One target's walks, published but for one that seems not to have changed. `whole`: all of
@@ -144,7 +158,7 @@ class Taking:
             StagingArea(connection, provider.dataset, block_bytes=self._block_bytes)
         ) as area:
             desk = _Desk(connection, area, provider, target_id, last, base, may_rest=may_rest)
-            walks = Walks(desk, client, target, self._on_progress, self._tips)
+            walks = Walks(desk, client, target, self._on_progress, self._tips, self._ways)
             rests = walks.since_last()
             if rests and last and rests.is_unchanged:
                 accepted = walks.accepted(rests)
@@ -176,6 +190,10 @@ class Taking:
         try:
             with self._warehouse.transaction() as connection:
                 keep_notices(connection, self._client.provider.name, self._client.notices.heard)
+                if self._tips and self._tips.followed:
+                    keep_followed(connection, self._client.provider.name, self._tips.followed)
+                if self._ways.is_automatic:
+                    keep_api(connection, self._client.provider, self._ways.current)
         except HoldfastError as error:
             logger.warning("what the provider announced could not be kept: %s", error)
 
@@ -205,11 +223,11 @@ class Taking:
     def _publish_unchanged(self, one: Unchanged) -> Outcome:
         accepted, rests = one.accepted, one.rests
         if self._tips:
-            tip = self._tips.standing(one.since, rests.collect.tips, one.base)
-            if tip is None:
+            proven = Footing(self._tips, one.base, self._client.provider.dataset).confirmed(rests)
+            if proven is None:
                 logger.info("%s: a whole walk is needed: %s", one.target.name, REORGANISED)
                 return Doubtful(one.target)
-            accepted = replace(accepted, tip=tip)
+            accepted = replace(accepted, tip=proven.tip)
         provider = self._client.provider
         with (
             self._warehouse.connect() as connection,
@@ -285,7 +303,8 @@ class _Desk:
         self.listing: PublishedListing | None = None
         if may_rest and last and last.top_place is not None:
             self.listing = PublishedListing(connection, dataset, target_id, last.rows, area.settle)
-        self.published = _as_collect(last, provider, base) if last else None
+        rests_on = base if may_rest else None
+        self.published = _as_collect(last, provider, rests_on) if last else None
         self._connection = connection
         self._dataset = dataset
         self._target_id = target_id
@@ -308,7 +327,7 @@ class _Desk:
             guard,
             known=self._last,
             rests_on_known=proven.rests_on_published,
-            removed=proven.difference.removed if proven.difference else None,
+            removed=proven.removed,
             moment=moment,
         )
 
@@ -335,4 +354,6 @@ class _Desk:
 def _as_collect(last: PublishedSnapshot, provider: Provider, base: Base | None) -> PublishedCollect:
     extra = tuple(getattr(last, name) for name in provider.extra_columns)
     told = any(value is not None for value in extra)
-    return PublishedCollect(last.rows, last.page_size, extra if told else None, base)
+    return PublishedCollect(
+        last.rows, last.page_size, extra if told else None, base, last.api, last.last_tip
+    )

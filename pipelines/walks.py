@@ -6,49 +6,42 @@ them.
 
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.desk import Desk, OnProgress, Progress, Proven, PublishedCollect, Stage
-from pipelines.errors import MalformedAnswer, TornWalk
+from pipelines.errors import MalformedAnswer, RequestRefused, TornWalk
 from pipelines.extract import proof
-from pipelines.extract.by_cursor import by_cursor
-from pipelines.extract.fetch import (
-    Caps,
-    CursorFetcher,
-    Fetched,
-    PageCapped,
-    PositionFetcher,
-    fetcher_of,
-    located,
-)
+from pipelines.extract.fetch import Caps, Fetched, PageCapped, PositionFetcher, located
 from pipelines.extract.http import Client
-from pipelines.extract.proof import Collect
-from pipelines.extract.tips import Base, Tip, Tips
+from pipelines.extract.proof import Claim, Collect
+from pipelines.extract.tips import Tips
 from pipelines.extract.to_last import GivenUp, ToLast
-from pipelines.extract.walk import backward, chained, forward
-from pipelines.providers.pages import Row
-from pipelines.providers.provider import Proof, Target
+from pipelines.extract.ways import Ways
+from pipelines.footing import Footing
+from pipelines.providers.proofs import Proof
+from pipelines.providers.provider import Target
+from pipelines.route import Route
 from pipelines.warehouse.load import Accepted
 from pipelines.warehouse.text import kept
 
 logger = logging.getLogger(__name__)
 
 
-AHEAD = 32
-"""Pages beside those under way that may wait for their turn: while a block of rows is copied, the
-connections go on."""
+TIED = 2
+"""Walks that tear while the tip of the chain stands still, after which the order of the rows counts
+as tied: what else would show one row at two positions of a set at rest?"""
 
-REORGANISED = "the chain was reorganised: a block that rows were read at is not part of it any more"
+Work = TypeVar("Work")
 
 
-def tips_of(client: Client) -> Tips | None:
-    """What a run knows of the provider's chain; None where its rows come from none."""
+def tips_of(client: Client, ends: Sequence[str] = ()) -> Tips | None:
+    """What a run knows of the provider's chain; None where its rows come from none. `ends`: see
+    Tips."""
     chain = client.provider.chain
-    return Tips(chain, client.get) if chain else None
+    return Tips(chain, client.get, ends) if chain else None
 
 
 class Walks:
@@ -61,43 +54,73 @@ class Walks:
         target: Target,
         on_progress: OnProgress = lambda _: None,
         tips: Tips | None = None,
+        ways: Ways | None = None,
     ) -> None:
-        self._tips = tips or tips_of(client)
-        self._seen: dict[str, None] = {}  # tips, in the order of the pages that told them
+        last = desk.published
+        base = last.base if last else None
         self._desk = desk
         self._client = client
         self._target = target
         self._on_progress = on_progress
-        self._fetch = fetcher_of(client, target)
+        self._footing = Footing(tips or tips_of(client), base, client.provider.dataset)
+        ways = ways or Ways(client.provider, client.settings)
+        last_api = last.api if last and base else None
+        self._route = Route(client, target, ways, last_api, self._footing.note)
         self._clock = desk.clock()
-        self._chain = Proof.CHAINED in client.provider.proofs
         self._largest_page = min(client.settings.page_size, client.provider.max_page_size)
         self._page_size = self._first_page_size()
+        self._most_walks = client.settings.max_walks
         self._began: float | None = None
         self._page_zero: Fetched[int] | None = None
         self._longest = 1
         self._caps = Caps()
-        self._rows_read = 0
+        self._rows_read = self._tied = 0
         self.walks = self.pages = 0
 
     @property
     def requests(self) -> int:
         """What all walks together have cost so far, repeated requests included."""
-        return self._fetch.requests
+        return self._route.requests
 
     def until_proven(self) -> Proven:
         """What changed since the last snapshot, or a whole walk. Raises as `whole` does."""
         rests = self.since_last()
         return (self.confirmed(rests) if rests else None) or self.whole()
 
+    def since_last(self) -> Proven | None:
+        """What changed since the last published snapshot, where that is cheaper than a walk. It
+        counts where it is `confirmed`."""
+        return self._by_some_api(self._since_last)
+
+    def confirmed(self, rests: Proven) -> Proven | None:
+        """What `since_last` found, where the chain bears it (see Footing)."""
+        proven = self._footing.confirmed(rests)
+        if proven is None:
+            logger.info("%s: a whole walk is needed: the chain was reorganised", self._target.name)
+        return proven
+
     def whole(self) -> Proven:
         """Walk over all pages until a walk is proven. Raises TornWalk when the bounded number of
         them is not."""
+        return self._by_some_api(self._walk_until_proven)
+
+    def _by_some_api(self, work: Callable[[], Work]) -> Work:
+        """Do the work, by another API where this one is gone."""
+        try:
+            return work()
+        except RequestRefused as refused:
+            if not self._route.is_changed_by(refused):
+                raise
+            self._page_zero = None
+            return work()
+
+    def _walk_until_proven(self) -> Proven:
         previous: Collect | None = None
         why = ""
         while self._may_walk():
             place = self.walks % 2
             self.walks += 1
+            collect = None
             try:
                 collect = self._collect(place, previous)
                 proven = self._judge(collect, place, previous)
@@ -109,6 +132,8 @@ class Walks:
                 why = str(torn)
                 self._page_size = self._first_page_size()
                 logger.info("%s: walk %d is torn: %s", self._target.name, self.walks, torn)
+                if collect is None:
+                    self._doubt_order()
             else:
                 if proven:
                     return proven
@@ -135,16 +160,25 @@ class Walks:
         self._page_size = self._first_page_size()
         self.walks -= 1
 
-    def since_last(self) -> Proven | None:
-        """What changed since the last published snapshot, where that is cheaper than a walk. It
-        counts where it is `confirmed`."""
-        listing, fetch = self._desk.listing, self._fetch
-        if listing is None or isinstance(fetch, CursorFetcher) or not self._may_rest():
+    def _doubt_order(self) -> None:
+        """A walk was torn by its rows: after some that were while the chain stood still, rely on
+        the order of the rows no longer."""
+        self._tied += self._route.is_chained and len(self._footing.seen) == 1
+        if self._tied >= TIED and self._route.leave_order():
+            self._most_walks += TIED
+
+    def _since_last(self) -> Proven | None:
+        listing, fetch = self._desk.listing, self._route.fetch
+        if not self._footing.may_rest():
             return None
-        self._seen.clear()
+        if Proof.SAME_VERSION in self._route.way.proofs:
+            return self._same_version()
+        if listing is None or not isinstance(fetch, PositionFetcher):
+            return None
+        self._footing.begin(asks=False)
         limit, window = self._page_size, self._client.settings.concurrency
         attempt = ToLast(
-            fetch, limit, self._client.ahead, window, listing, self._note, self._is_settled
+            fetch, limit, self._client.ahead, window, listing, self._note, self._footing.is_settled
         )
         try:
             difference = attempt.run(self._desk.stagings[0])
@@ -170,51 +204,46 @@ class Walks:
             first_tip=difference.first.page.tag,
             last_tip=difference.last.page.tag,
             extra=difference.top.page.extra,
-            tips=tuple(self._seen),
+            tips=self._footing.seen,
         )
         claim = proof.claim_chained_to_last(collect)
-        began = collect.began
-        return Proven(claim, collect, 0, began, rests_on_published=True, difference=difference)
+        return self._proven(claim, collect, 0, rests_on_published=True, difference=difference)
 
-    def confirmed(self, rests: Proven) -> Proven | None:
-        """A walk that rests on the published snapshot, where the chain leads through the block that
-        it was read at and through all that this walk saw; None where a whole walk has to tell."""
-        if self._tips is None:
-            return rests
-        tip = self._tips.standing(rests.collect.ended, rests.collect.tips, self._base)
-        if tip is None:
-            logger.info("%s: a whole walk is needed: %s", self._target.name, REORGANISED)
+    def _same_version(self) -> Proven | None:
+        """Whether the set has the tag still that it had when it was published."""
+        last = self._desk.published
+        if last is None or last.tag is None or last.api != self._route.way.api:
             return None
-        return replace(rests, tip=tip)
-
-    @property
-    def _base(self) -> Base | None:
-        return self._desk.published.base if self._desk.published else None
-
-    def _may_rest(self) -> bool:
-        """Whether it is not known already that `confirmed` will refuse it."""
-        if self._tips is None:
-            return True
-        base = self._base
-        known = base is None or base.is_orphaned or base.block.hash in self._tips.orphaned
-        return self._tips.is_told and not known
-
-    def _is_settled(self, row: Row) -> bool:
-        dataset = self._client.provider.dataset
-        if self._base is None or dataset.height is None:
-            return True
-        height = row[dataset.column_names.index(dataset.height)]
-        return isinstance(height, int) and height <= self._base.block.height
-
-    def _closing_tip(self, collect: Collect) -> Tip | None:
-        """The chain's newest block after a walk whose tips are all its ancestors; None where the
-        server does not tell. Raises TornWalk where one of them is not."""
-        if self._tips is None:
+        fetched = self._route.is_unchanged(self._page_size, last.tag)
+        if fetched is None:
             return None
-        tip = self._tips.standing(collect.ended, collect.tips)
-        if tip is None and self._tips.is_told:
-            raise TornWalk(REORGANISED)
-        return tip
+        self._desk.stagings[0].clear()
+        self._desk.stagings[0].finish(0)
+        self._count(fetched)
+        self.walks = 1
+        collect = Collect(
+            rows=last.rows,
+            pages=1,
+            page_size=last.page_size,
+            began=fetched.asked_at,
+            ended=fetched.answered_at,
+            first_answered_at=fetched.answered_at,
+            first_size=last.rows,
+            top_asked_at=fetched.asked_at,
+            top_answered_at=fetched.answered_at,
+            top_total=last.rows,
+            first_tip=last.tag,
+            last_tip=last.tag,
+            extra=last.extra,
+            by_cursor=self._route.by_cursor,
+            version=last.tag,
+        )
+        return self._proven(proof.claim_same_version(collect), collect, 0, rests_on_published=True)
+
+    def _proven(self, claim: Claim, collect: Collect, place: int, **more: Any) -> Proven:
+        ordered = self._route.is_chained
+        given = {"began": collect.began, "api": self._route.way.api or None, "ordered": ordered}
+        return Proven(claim, collect, place, **(given | more))
 
     def _note(self, fetched: Fetched[int]) -> None:
         """Count a page that was read to find a difference."""
@@ -228,8 +257,6 @@ class Walks:
         a set may have: one without an end has to stop somewhere."""
         if self._began is None:
             self._began = fetched.asked_at
-        if self._tips and (tip := self._tips.tip_of(fetched.page.tag)):
-            self._seen[tip] = None
         self.pages += 1
         self._rows_read += len(fetched.page.rows)
         most = self._client.settings.max_rows
@@ -243,8 +270,8 @@ class Walks:
     def _may_walk(self) -> bool:
         """Whether fewer requests were made than `max_walks` whole walks take: most torn walks end
         early, and cost little."""
-        most = self._client.settings.max_walks
-        return self.walks < most or self._fetch.requests < most * self._longest
+        most = self._most_walks
+        return self.walks < most or self._route.requests < most * self._longest
 
     def accepted(self, proven: Proven) -> Accepted:
         """The row of `snapshot` that belongs to a proven walk, in the desk's time."""
@@ -262,18 +289,21 @@ class Walks:
             cut_attributes=self._desk.stagings[proven.place].cut_attributes,
             walks=self.walks,
             pages=self.pages,
-            requests=self._fetch.requests,
+            requests=self._route.requests,
             seconds=round(Decimal(collect.ended - began), 3),
             page_size=collect.page_size,
             first_tip=kept(collect.first_tip),
             last_tip=kept(collect.last_tip),
             tip=proven.tip,
+            api=proven.api,
+            ordered=proven.ordered,
         )
 
     def _first_page_size(self) -> int:
         """Another size than the last published walk's, which may serve as the first collect."""
         last = self._desk.published
-        if not self._chain and last and last.page_size == self._largest_page:
+        differs = not (self._route.is_chained or self._route.has_versions)
+        if differs and last and last.page_size == self._largest_page:
             return self._another_page_size(self._largest_page)
         return self._largest_page
 
@@ -289,27 +319,16 @@ class Walks:
         staging = self._desk.stagings[place]
         staging.clear()
         self._rows_read = 0
-        self._seen.clear()
-        pages = self._whole(self._fetch, previous)
+        self._footing.begin(asks=self._route.by_cursor)
+        first, self._page_zero = self._page_zero, None
+        if first:
+            self._footing.note(first.page.tag)
+        confirming = self._rows_to_confirm(previous)
+        pages = self._route.pages(self._page_size, first=first, confirming=confirming)
         with closing(pages):
             collect = self._stage(pages, staging)
         staging.finish(collect.rows)
         return collect
-
-    def _whole(
-        self, fetch: PositionFetcher | CursorFetcher, previous: Collect | None
-    ) -> Generator[Fetched[Any], None, None]:
-        """The pages of one walk over the whole set."""
-        ahead, window = self._client.ahead, self._client.settings.concurrency
-        limit, capped = self._page_size, self._client.provider.addressing.caps_pages_silently
-        if isinstance(fetch, CursorFetcher):
-            return by_cursor(fetch, limit, may_be_capped=capped)
-        if self._chain:
-            first, self._page_zero = self._page_zero, None
-            return chained(fetch, limit, ahead, AHEAD + window, first=first)
-        if rows := self._rows_to_confirm(previous):
-            return backward(fetch, limit, rows, ahead, window)
-        return forward(fetch, limit, ahead, window, may_be_capped=capped)
 
     def _rows_to_confirm(self, previous: Collect | None) -> int:
         """How many rows the collect has that this walk is compared with; 0 for a walk forward.
@@ -321,7 +340,7 @@ class Walks:
         if previous:
             return previous.rows
         last = self._desk.published
-        if not last or self.walks > 1 or self._client.provider.addressing.caps_pages_silently:
+        if not last or self.walks > 1 or self._route.may_be_capped:
             return 0
         return last.rows if last.rows > self._page_size else 0
 
@@ -358,26 +377,30 @@ class Walks:
             first_tip=first.page.tag,
             last_tip=fetched.page.tag,
             extra=extra,
-            by_cursor=isinstance(self._fetch, CursorFetcher),
-            tips=tuple(self._seen),
+            by_cursor=self._route.by_cursor,
+            tips=self._footing.seen,
+            version=first.page.tag if self._route.has_versions else None,
         )
 
     def _judge(self, collect: Collect, place: int, previous: Collect | None) -> Proven | None:
         """The cheapest proof that fits; None where another collect has to be compared with this."""
         last = self._desk.published
-        if collect.pages > 1 and self._chain:
-            claim, tip = proof.claim_chained(collect), self._closing_tip(collect)
-            return Proven(claim, collect, place, collect.began, tip=tip)
-        if collect.pages == 1 and last and _is_enough(collect, last):
-            return Proven(proof.claim_one_page(collect), collect, place, collect.began)
-        if previous:
-            if not self._desk.same():
-                return None
+        is_enough = bool(last and collect.pages == 1 and _is_enough(collect, last))
+        is_linked = collect.pages > 1 and self._route.is_chained
+        stands = is_linked or collect.version is not None
+        tip = self._footing.closing(collect) if stands else None
+        if is_linked:
+            return self._proven(proof.claim_chained(collect), collect, place, tip=tip)
+        if collect.version and (collect.pages > 1 or is_enough):
+            return self._proven(proof.claim_one_version(collect), collect, place, tip=tip)
+        if is_enough:
+            return self._proven(proof.claim_one_page(collect), collect, place)
+        if previous and self._desk.same():
             claim = proof.claim_same_twice(previous, collect)
-            return Proven(claim, collect, place, previous.began)
-        if last and self._is_published(collect, last, place):
+            return self._proven(claim, collect, place, began=previous.began, tip=tip)
+        if not previous and last and self._is_published(collect, last, place):
             claim = proof.claim_same_as_published(collect)
-            return Proven(claim, collect, place, collect.began, rests_on_published=True)
+            return self._proven(claim, collect, place, rests_on_published=True, tip=tip)
         return None
 
     def _is_published(self, collect: Collect, last: PublishedCollect, place: int) -> bool:

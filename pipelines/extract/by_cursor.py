@@ -14,13 +14,13 @@ from pipelines.providers.pages import BEGINNING, described
 
 
 def by_cursor(
-    fetch: Fetch[str], limit: int, *, may_be_capped: bool = False
+    fetch: Fetch[str], limit: int, *, may_be_capped: bool = False, fills_pages: bool = True
 ) -> Generator[Fetched[str], None, None]:
     """Pages of `limit` rows from the first to the one that names no next.
 
     Raises TornWalk for a page that is short before the end, whose total is not the first one's, or
     that names a cursor which was followed already (the walk would never end otherwise); PageCapped
-    where `may_be_capped` and the first page is short.
+    where `may_be_capped` and the first page is short. `fills_pages`: see Cursors.
     """
     cursor: str | None = BEGINNING
     followed: set[int] = set()  # hashes: a server's cursors may be long
@@ -33,7 +33,8 @@ def by_cursor(
         refuse_cached(fetched)
         if page.total != first.page.total:
             raise TornWalk(f"the total went from {first.page.total} to {page.total}")
-        refuse_short(page, may_be_capped=may_be_capped)
+        if fills_pages:
+            refuse_short(page, may_be_capped=may_be_capped)
         cursor = page.next
         if cursor is not None and hash(cursor) in followed:
             raise TornWalk(

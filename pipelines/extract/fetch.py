@@ -2,15 +2,26 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, Protocol
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, Self, TypeVar
 
 from pipelines.errors import HoldfastError, TornWalk
 from pipelines.extract.caches import is_from_cache
 from pipelines.extract.http import Client, Received
 from pipelines.extract.proof import short_page
-from pipelines.providers.pages import Addressing, Page, Positions, Start, described
+from pipelines.providers.pages import (
+    Addressing,
+    Page,
+    PageRequest,
+    Positions,
+    Row,
+    Start,
+    described,
+)
 from pipelines.providers.provider import Target
+from pipelines.providers.way import Way
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -22,6 +33,10 @@ class Fetched(Generic[Start]):
     asked_at: float
     answered_at: float
     from_cache: bool
+
+    def with_rows(self, rows: tuple[Row, ...]) -> Self:
+        """The same page with others of its rows."""
+        return replace(self, page=replace(self.page, rows=rows))
 
 
 class Fetch(Protocol[Start]):
@@ -69,10 +84,20 @@ class Caps:
 
 
 class Fetcher(Generic[Start]):
-    """Fetches and reads pages of one target, from any thread; counts the requests it took."""
+    """Fetches and reads pages of one target, from any thread; counts the requests it took.
 
-    def __init__(self, client: Client, target: Target, addressing: Addressing[Start]) -> None:
+    `on_tag` is called with the tag of each page that comes, also of one that a walk refuses.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        target: Target,
+        addressing: Addressing[Start],
+        on_tag: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
         self.requests = 0
+        self._on_tag = on_tag
         self._client = client
         self._target = target
         self._addressing = addressing
@@ -83,20 +108,39 @@ class Fetcher(Generic[Start]):
     ) -> Fetched[Start]:
         addressing, target = self._addressing, self._target
 
-        def count_try() -> None:
-            on_try()
-            self._count()
-
         def read(answer: Received) -> Fetched[Start]:
             page = addressing.read_page(target, start, limit, answer)
+            self._on_tag(page.tag)
             cached = is_from_cache(answer.headers)
             return Fetched(page, answer.asked_at, answer.answered_at, from_cache=cached)
 
         try:
-            request = addressing.page_request(target, start, limit)
-            return self._client.get_and_read(request, count_try, read, target.name)
+            return self._get(addressing.page_request(target, start, limit), on_try, read)
         except HoldfastError as error:
             raise error.located(located(target, start)) from None
+
+    def unchanged(self, first: Start, limit: int, tag: str) -> Fetched[Start] | None:
+        """Whether the set has that tag still, by one conditional request for its first page: a page
+        without rows, with that tag; None where the set has changed or a cache answered."""
+        try:
+            request = self._addressing.page_request(self._target, first, limit)
+            request = replace(request, headers=(*request.headers, ("If-None-Match", tag)))
+            answer = self._get(request, lambda: None, lambda received: received)
+        except HoldfastError as error:
+            raise error.located(located(self._target, first)) from None
+        if answer.status != 304 or is_from_cache(answer.headers):
+            return None
+        page = Page(start=first, limit=limit, rows=(), next=None, tag=tag)
+        return Fetched(page, answer.asked_at, answer.answered_at, from_cache=False)
+
+    def _get(
+        self, request: PageRequest, on_try: Callable[[], None], read: Callable[[Received], Read]
+    ) -> Read:
+        def count_try() -> None:
+            on_try()
+            self._count()
+
+        return self._client.get_and_read(request, count_try, read, self._target.name)
 
     def _count(self) -> None:
         with self._lock:
@@ -111,12 +155,17 @@ class CursorFetcher(Fetcher[str]):
     """Fetches pages by their cursors."""
 
 
-def fetcher_of(client: Client, target: Target) -> PositionFetcher | CursorFetcher:
-    """The fetcher for a provider's addressing."""
-    addressing = client.provider.addressing
+def fetcher_of(
+    client: Client,
+    target: Target,
+    way: Way | None = None,
+    on_tag: Callable[[str | None], None] = lambda _: None,
+) -> PositionFetcher | CursorFetcher:
+    """The fetcher for the addressing of one of the provider's APIs, the first one unless told."""
+    addressing = way.addressing if way else client.provider.addressing
     if isinstance(addressing, Positions):
-        return PositionFetcher(client, target, addressing)
-    return CursorFetcher(client, target, addressing)
+        return PositionFetcher(client, target, addressing, on_tag)
+    return CursorFetcher(client, target, addressing, on_tag)
 
 
 def located(target: Target, start: int | str) -> str:

@@ -49,7 +49,7 @@ from dataclasses import dataclass
 
 from pipelines.errors import TornWalk
 from pipelines.providers.pages import Extra, Page, Start
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Collect:
     that was read first, which showed that the set had `first_size` rows (None: it did not tell);
     `top_asked_at` and `top_answered_at` the first page of the set, which counted `top_total` rows.
     `tips` are the blocks that its pages told as the chain's newest, each once, in that order.
+    `version` is the tag that all of them had, and that the set still had after the last one.
     """
 
     rows: int
@@ -77,6 +78,7 @@ class Collect:
     extra: Extra | None
     by_cursor: bool = False
     tips: tuple[str, ...] = ()
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,19 @@ def claim_chained_to_last(collect: Collect) -> Claim:
     """All that is missing of the last published snapshot is known, by the page at position 0 and
     those linked to it."""
     return Claim(Proof.CHAINED_TO_LAST, collect.top_asked_at, collect.top_answered_at)
+
+
+def claim_one_version(collect: Collect) -> Claim:
+    """All pages were of one version. Raises TornWalk unless there are as many rows as the first one
+    counted, where it did."""
+    if collect.top_total not in (None, collect.rows):
+        raise TornWalk(f"{collect.rows} rows, the first page counted {collect.top_total}")
+    return Claim(Proof.ONE_VERSION, collect.top_asked_at, collect.top_answered_at)
+
+
+def claim_same_version(collect: Collect) -> Claim:
+    """The set has the version still that it had when it was published."""
+    return Claim(Proof.SAME_VERSION, collect.top_asked_at, collect.top_answered_at)
 
 
 def claim_same_twice(first: Collect, second: Collect) -> Claim:

@@ -28,7 +28,7 @@ MOST_PAGES = 100
 """Pages of the list that one look reads at most: some hours of blocks."""
 
 LOOKS = 3
-"""Looks in a row that may be answered by a server which lags behind the pages."""
+"""Looks and look-ups in a row that may be answered by a server which lags behind the pages."""
 
 _MISSING = (404, 410)
 
@@ -45,30 +45,40 @@ class Tip:
 @dataclass(frozen=True)
 class Base:
     """The tip that a published snapshot was read at. `newest` is the hash of the newest one known
-    of its line; `is_orphaned` says that it was seen to be no longer part of the chain."""
+    of its line; `is_orphaned` says that it was seen to be no longer part of the chain, `forked`
+    that any block was seen so since then."""
 
     block: Block
     newest: str
     is_orphaned: bool = False
+    forked: bool = False
 
 
 class Tips:
     """What a run knows of the chain. Safe to share between threads.
 
-    `requests` counts what it cost; `is_told` says whether the server tells at all; `orphaned` are
-    the blocks that were found to be no longer part of the chain.
+    `ends` are the last tips of earlier runs that none has asked for since; those that are found to
+    be part of the chain still go to `followed`. `requests` counts what it cost; `is_told` says
+    whether the server tells at all; `orphaned` are the blocks that were found to be no longer part
+    of the chain.
     """
 
     def __init__(
-        self, chain: Chain, get: Callable[[PageRequest, Callable[[], None]], Received]
+        self,
+        chain: Chain,
+        get: Callable[[PageRequest, Callable[[], None]], Received],
+        ends: Sequence[str] = (),
     ) -> None:
         self.requests = 0
         self.is_told = True
         self.orphaned: set[str] = set()
+        self.followed: set[str] = set()
+        self._ends = tuple(ends)
         self._chain = chain
         self._get = get
         self._lock = threading.RLock()
         self._canonical: dict[str, Block] = {}
+        self._listed: dict[int, str] = {}  # the newest blocks, by their heights
         self._tip: Tip | None = None
         self._looked_at = float("-inf")
 
@@ -95,6 +105,14 @@ class Tips:
                 self._looked_at = float("-inf")  # that list was older than the pages
             return None
 
+    def opened(self) -> str | None:
+        """The hash of the newest block, as the last look of this run saw it; the first one's where
+        there was none yet. None where the server does not tell. Raises ProviderError."""
+        with self._lock:
+            if self._tip is None:
+                self.look(0.0, ())
+            return self._tip.block.hash if self._tip else None
+
     def look(self, after: float, seen: Sequence[str]) -> bool:
         """Read the newest blocks, as far as `seen` ones are among them, unless that was done after
         that moment. False where the server does not tell. Raises ProviderError."""
@@ -106,6 +124,9 @@ class Tips:
         line."""
         if base.is_orphaned or base.block.hash in self.orphaned:
             return False
+        if self._listed.get(base.block.height, base.block.hash) != base.block.hash:
+            self._lose(base.block.hash)
+            return False
         if self._is_canonical(base.newest):
             self._canonical[base.block.hash] = base.block
         return self._is_canonical(base.block.hash)
@@ -116,17 +137,26 @@ class Tips:
             return True
         if block_hash in self.orphaned:
             return False
-        request = self._chain.block_request(block_hash)
+        for _ in range(LOOKS):
+            block = self._look_up(block_hash)
+            if block and self._listed.get(block.height, block_hash) == block_hash:
+                self._canonical[block_hash] = block
+                return True
+        self._lose(block_hash)
+        return False
+
+    def _look_up(self, block_hash: str) -> Block | None:
+        """A block by its hash; None where the server does not know it as part of the chain."""
         try:
-            block = self._chain.read_block(self._ask(request))
+            return self._chain.read_block(self._ask(self._chain.block_request(block_hash)))
         except RequestRefused as refused:
             if refused.status not in _MISSING:
                 raise
-            logger.warning("block %s is not part of the chain any more", block_hash)
-            self.orphaned.add(block_hash)
-            return False
-        self._canonical[block_hash] = block
-        return True
+            return None
+
+    def _lose(self, block_hash: str) -> None:
+        logger.warning("block %s is not part of the chain any more", block_hash)
+        self.orphaned.add(block_hash)
 
     def _look(self, seen: Sequence[str]) -> bool:
         listed = self._list(seen)
@@ -134,12 +164,15 @@ class Tips:
             return False
         known, last = self._canonical, self._tip
         self._canonical = {block.hash: block for block in listed}
+        self._listed = {block.height: block.hash for block in listed}
         line = uuid.uuid4().hex
         if last and self._is_canonical(last.block.hash):
             line = last.line
             below = {h: block for h, block in known.items() if block.height <= last.block.height}
             self._canonical |= below
         self._tip = Tip(listed[0], line)
+        self.followed |= {end for end in self._ends if self._is_canonical(end)}
+        self._ends = ()
         return True
 
     def _list(self, seen: Sequence[str]) -> list[Block]:

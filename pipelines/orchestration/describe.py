@@ -35,7 +35,7 @@ _AFTER = (
 def asset_description(provider: Provider, watch: Watch) -> str:
     """What the table holds, how to ask it, and which target is which partition; in markdown."""
     name = provider.dataset.name
-    proofs = " or ".join(f"`{proof}`" for proof in provider.proofs)
+    proofs = " or ".join(f"`{proof}`" for proof in provider.all_proofs)
     how = (
         f"**One partition is one target** of targets.yaml, materialized when a complete snapshot of"
         f" it is published with a proof ({proofs}) that it is one true state. Red: the last run"

@@ -20,6 +20,7 @@ from pipelines.errors import ConfigurationError, MalformedAnswer, ProviderError
 from pipelines.providers.catenis_signing import sign_now
 from pipelines.providers.decoding import OptionalText, decode, given
 from pipelines.providers.pages import Answer, Page, PageRequest, Positions, Row
+from pipelines.providers.proofs import Proof
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -27,7 +28,6 @@ from pipelines.providers.provider import (
     Column,
     Dataset,
     Outgoing,
-    Proof,
     Provider,
     ProviderSettings,
     Subject,

@@ -113,6 +113,7 @@ class Ground(StrEnum):
     ENTRY_AT_TOP = "new rows entering at the top alone"
     STEADY_ORDER = "rows that stay keeping their order"
     TOTAL = "a total on each page"
+    TAG = "a tag of the whole set on each page"
     SIZE = "the first page of a walk showing the size of the set"
 
 
@@ -123,18 +124,22 @@ class Addressing(Generic[Start]):
     `page_request(target, start, limit)` and `read_page(target, start, limit, answer)` are each
     other's counterpart. `read_page` raises MalformedAnswer for an answer that is not as documented
     and TornWalk for one that contradicts the walk. `tells_total`: each page has the size of the
-    set. `caps_pages_silently`: the server may give fewer rows than `limit` and not say so.
+    set. `tags_set`: each page has a tag that names the version of the whole set, and a request that
+    is conditional on that tag answers 304 as long as it is the same. `caps_pages_silently`: the
+    server may give fewer rows than `limit` and not say so.
     """
 
     page_request: Callable[[Any, Start, int], PageRequest]
     read_page: Callable[[Any, Start, int, Answer], Page[Start]]
     tells_total: bool
+    tags_set: bool = False
     caps_pages_silently: bool = False
 
     @property
     def grounds(self) -> frozenset[Ground]:
         """What proofs can stand on. Where a total is told, any page shows the size of the set."""
-        return frozenset({Ground.TOTAL, Ground.SIZE} if self.tells_total else ())
+        told = {Ground.TOTAL, Ground.SIZE} if self.tells_total else set()
+        return frozenset(told | ({Ground.TAG} if self.tags_set else set()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,5 +161,8 @@ class Cursors(Addressing[str]):
     """Each page names the next one; the first is asked for with `BEGINNING`, as it has no cursor.
 
     A cursor is the server's text and means nothing to us: `page_request` puts it into the query,
-    which encodes it. Every page but the last is full.
+    which encodes it. Every page but the last is full; where `read_page` leaves rows out, it has to
+    judge that by itself (`fills_pages` is False).
     """
+
+    fills_pages: bool = True

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -39,30 +38,9 @@ from pipelines.errors import (
 )
 from pipelines.providers.chain import Chain
 from pipelines.providers.pages import Cursors, Extra, Ground, Positions, Value
+from pipelines.providers.proofs import Proof
+from pipelines.providers.way import AUTO, Way
 from pipelines.redaction import redacted
-
-
-class Proof(StrEnum):
-    """Why a walk's rows are one true state of the provider (extract/proof.py has the reasons)."""
-
-    SINGLE_PAGE = "single_page"
-    CHAINED = "chained"
-    CHAINED_TO_LAST = "chained_to_last"
-    DOUBLE_COLLECT = "double_collect"
-
-    @property
-    def stands_on(self) -> frozenset[Ground]:
-        """What a provider has to offer for it."""
-        return _STANDS_ON[self]
-
-
-_LINKS = frozenset({Ground.POSITIONS, Ground.ENTRY_AT_TOP, Ground.TOTAL})
-_STANDS_ON: Mapping[Proof, frozenset[Ground]] = {
-    Proof.SINGLE_PAGE: frozenset(),
-    Proof.CHAINED: _LINKS,
-    Proof.CHAINED_TO_LAST: _LINKS | {Ground.STEADY_ORDER},
-    Proof.DOUBLE_COLLECT: frozenset({Ground.SIZE}),
-}
 
 
 @dataclass(frozen=True)
@@ -119,7 +97,9 @@ class Dataset:
     `acquisition` is the column whose change means that the holding was left and taken up again,
     such as a transaction; `height` counts the blocks in which that happens. The columns in
     `kept_when_absent` keep their last known value where an answer does not mention them. `ordered`:
-    new rows enter at the top only, and those that stay keep their order.
+    new rows enter at the top only, and those that stay keep their order. The columns in
+    `told_by_some` are known to one of the provider's APIs and not to another: they keep what was
+    told last, and what is told for the first time is no change.
     """
 
     name: str
@@ -136,6 +116,7 @@ class Dataset:
     height: str | None = None
     kept_when_absent: frozenset[str] = frozenset()
     ordered: bool = False
+    told_by_some: frozenset[str] = frozenset()
     lower_case: bool = False
 
     @property
@@ -287,6 +268,8 @@ class Provider:
     the columns of `snapshot` that keep what its pages tell beside their rows. As many snapshots in
     a row as `partial_in_a_row(settings)` tells may rest on the one before (chained_to_last).
     `chain`: how to ask for the blocks that its rows come from, where that chain can fork.
+    `successor`: another API to the same rows, taken once the first one, which `api` names, is gone
+    (410), or as `api_wanted(settings)` tells: the name of one of them, or `AUTO`.
 
     Raises ValueError, when it is made, for a proof that stands on what it does not offer.
     """
@@ -304,18 +287,33 @@ class Provider:
     extra_columns: tuple[str, ...] = ()
     partial_in_a_row: Callable[[Any], int] = lambda _: 0
     chain: Chain | None = None
+    api: str = ""
+    successor: Way | None = None
+    api_wanted: Callable[[Any], str] = lambda _: AUTO
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The first API, and its successor where there is one."""
+        first = Way(self.api, self.addressing, self.proofs)
+        return (first, self.successor) if self.successor else (first,)
+
+    @property
+    def all_proofs(self) -> tuple[Proof, ...]:
+        """What its snapshots can be proven by, whichever API they were read by."""
+        return tuple(dict.fromkeys(proof for way in self.ways for proof in way.proofs))
 
     def __post_init__(self) -> None:
-        offered = self.addressing.grounds
-        if self.dataset.ordered:
-            offered |= {Ground.STEADY_ORDER}
-        for proof in self.proofs:
-            if missing := proof.stands_on - offered:
-                raise ValueError(
-                    f"{self.name} lists the proof {proof}, which stands on"
-                    f" {' and '.join(sorted(missing))}: its"
-                    f" {type(self.addressing).__name__} and its dataset don't offer that"
-                )
+        for way in self.ways:
+            offered = way.addressing.grounds
+            if self.dataset.ordered:
+                offered |= {Ground.STEADY_ORDER}
+            for proof in way.proofs:
+                if missing := proof.stands_on - offered:
+                    raise ValueError(
+                        f"{self.name} lists the proof {proof}, which stands on"
+                        f" {' and '.join(sorted(missing))}: its"
+                        f" {type(way.addressing).__name__} and its dataset don't offer that"
+                    )
         if Proof.DOUBLE_COLLECT not in self.proofs:
             raise ValueError(
                 f"{self.name} does not list the proof {Proof.DOUBLE_COLLECT}: no first snapshot of"

@@ -113,6 +113,7 @@ class Shape:
     amount (a number), the object that it stands in, and a text that is the key or part of it.
 
     `end` is the number of all rows, or where nothing `counts` them, whether more rows follow.
+    `following` is the cursor of the next page, where there are cursors.
     """
 
     rows: tuple[str, ...]
@@ -120,6 +121,12 @@ class Shape:
     amount: tuple[str, ...]
     key: tuple[str, ...]
     counts: bool = True
+    following: tuple[str, ...] | None = None
+
+
+Upheaval = Callable[[Any, str, Random], None]
+"""(world, key of a target, chance) → something happened at once that is more than rows that enter,
+leave and change: to the blocks that they come from, say."""
 
 
 class ProviderSandbox(ABC):
@@ -127,7 +134,7 @@ class ProviderSandbox(ABC):
 
     The names of `columns` are the dataset's, in the order of the world's rows, which begin with the
     key. `sizes` is what a world begins with unless it is told otherwise. `has_aggregate`: a state
-    may have an amount that belongs to no row.
+    may have an amount that belongs to no row. `upheavals`, by name, are for trials.
     """
 
     name: ClassVar[str]
@@ -135,6 +142,7 @@ class ProviderSandbox(ABC):
     sizes: ClassVar[tuple[int, ...]]
     shape: ClassVar[Shape]
     has_aggregate: ClassVar[bool] = False
+    upheavals: ClassVar[Mapping[str, Upheaval]] = {}
 
     # --- the API ------------------------------------------------------------------------------
 
@@ -183,6 +191,10 @@ class ProviderSandbox(ABC):
         """The row with that text wherever a stranger can put one."""
 
     # --- the faults -----------------------------------------------------------------------------
+
+    def route(self, exchange: Exchange) -> "ProviderSandbox":  # noqa: ARG002 - where there are several
+        """The stand-in as the bodies of that route have their rows."""
+        return self
 
     @abstractmethod
     def asked(self, exchange: Exchange) -> Asked:

@@ -5,15 +5,16 @@ Every change is an instant: rows that leave and rows that enter in one change do
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.sandbox.contract import amount
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.sandbox.states import Aggregate, Row, State
 from pipelines.sandbox.world import World
-from pipelines.trials.worlds import TrialWorld
+from pipelines.trials.kinds import TrialWorld
 
 Rows = tuple[Row, ...]
 
@@ -48,8 +49,11 @@ class LivingSet:
             "aggregate": self._migrate,
             "burst": self._burst,
             "flip": self._flip,
-            "reorg": self._reorganise,
         }
+        upheavals = self._sandbox.upheavals
+        self._events |= {name: partial(upheavals[name], world, self.key, rng) for name in upheavals}
+        for name in kind.begins:
+            self._events[name]()
 
     @property
     def state(self) -> State:
@@ -60,8 +64,14 @@ class LivingSet:
 
     def maybe_change(self) -> None:
         """Let something happen, or nothing, by the chance of this set."""
+        kinds = self._kind.changes
         if self._rng.random() < self._chance:
-            kinds = self._kind.changes
+            self._happen(self._rng.choices(tuple(kinds), tuple(kinds.values()))[0])
+
+    def maybe_change_between(self) -> None:
+        """The same for what happens while nobody looks, between two snapshots."""
+        kinds = self._kind.between
+        if kinds and self._rng.random() < 0.5:
             self._happen(self._rng.choices(tuple(kinds), tuple(kinds.values()))[0])
 
     def _happen(self, event: str) -> None:
@@ -162,12 +172,3 @@ class LivingSet:
         for _ in range(4):
             others = self._enter(self._leave(others), 1)
         return others
-
-    def _reorganise(self) -> None:
-        """The newest one to three blocks never were; a block with something else is there."""
-        states = self._world.states(self.key)
-        base = states[max(0, len(states) - 1 - self._rng.randint(1, 3))].listing
-        change = self._rng.choice((self._enter, self._leave, lambda rows: rows))
-        rows = change(base)
-        fewest, most = self._kind.rows
-        self._show(rows if fewest <= len(rows) <= most else base)

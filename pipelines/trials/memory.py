@@ -1,7 +1,8 @@
 """A desk for walks in this process's memory, in place of Postgres (see pipelines.walks.Desk)."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipelines.desk import Proven, PublishedCollect
@@ -67,10 +68,13 @@ class MemoryDesk:
         self.published: PublishedCollect | None = None
         self._listing = MemoryListing(())
         self._partial = partial
+        self._ordered = True
+        self._orphaned: set[str] = set()
 
     @property
     def listing(self) -> MemoryListing | None:
-        return self._listing if self._partial and self.published else None
+        rests = self._partial and self._ordered and self.published
+        return self._listing if rests else None
 
     def same(self) -> bool:
         return frozenset(self.stagings[0].rows) == frozenset(self.stagings[1].rows)
@@ -89,12 +93,26 @@ class MemoryDesk:
         """Make a proven walk the last published one; returns the whole set's rows."""
         collect = proven.collect
         rows = list(self.stagings[proven.place].rows)
-        if proven.difference:
-            rows += self._listing.without(proven.difference.removed)
+        if proven.removed is not None:
+            rows += self._listing.without(proven.removed)
         self._listing = MemoryListing(rows)
-        base = Base(proven.tip.block, proven.tip.block.hash) if proven.tip else None
-        self.published = PublishedCollect(collect.rows, collect.page_size, collect.extra, base)
+        self._ordered = proven.ordered
+        tip = proven.tip if self._partial else None
+        base = Base(tip.block, tip.block.hash) if tip else None
+        self.published = PublishedCollect(
+            collect.rows, collect.page_size, collect.extra, base, proven.api, collect.last_tip
+        )
         return rows
+
+    def learn(self, orphaned: Collection[str]) -> None:
+        """Blocks were found to be no longer part of the chain: the warehouse remembers that for the
+        runs to come."""
+        new = set(orphaned) - self._orphaned
+        self._orphaned |= new
+        if new and self.published and (base := self.published.base):
+            gone = base.is_orphaned or base.block.hash in self._orphaned
+            base = replace(base, is_orphaned=gone, forked=True)
+            self.published = replace(self.published, base=base)
 
     def forget(self) -> None:
         """As if nothing had ever been published."""

@@ -52,9 +52,16 @@ def _lines(verdict: Verdict) -> Iterable[list[str]]:
 
 
 def _remark(verdict: Verdict) -> str:
-    remarks = [] if verdict.is_evidence else ["no evidence"]
-    remarks += [] if verdict.world.promises else ["a known limit"]
+    remarks = [] if verdict.is_evidence or not verdict.tally.naive_walks else ["no evidence"]
+    remarks += [] if verdict.world.promises else [_limit(verdict)]
     return ", ".join(remarks)
+
+
+def _limit(verdict: Verdict) -> str:
+    """What is known to go wrong in such a world, with how often it does."""
+    proof = verdict.world.proof
+    accepted, wrong = verdict.tally.accepted[proof], verdict.tally.wrong[proof]
+    return f"a known limit: {wrong / accepted:.2%} wrong" if accepted else "a known limit"
 
 
 def as_json(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:

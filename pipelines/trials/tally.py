@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
+from pipelines.trials.kinds import TrialWorld
 from pipelines.trials.statistics import upper_bound
-from pipelines.trials.worlds import TrialWorld
 
 NAIVE_MUST_FAIL = 0.01
 """The share of wrong snapshots below which the naive test makes a world no evidence."""
@@ -43,11 +43,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One world's tally beside what was asked of it."""
+    """One world's tally beside what was asked of it. Until a trial is `finished`, what is missing
+    is no fault yet."""
 
     world: TrialWorld
     asked: int
     tally: Tally
+    finished: bool = True
 
     @property
     def proofs(self) -> tuple[Proof, ...]:
@@ -68,10 +70,10 @@ class Verdict:
             for proof in self.proofs
             if tally.wrong[proof] and (self.world.promises or proof is Proof.SINGLE_PAGE)
         ]
-        if tally.accepted[self.world.proof] < self.asked:
+        if self.finished and tally.accepted[self.world.proof] < self.asked:
             accepted = tally.accepted[self.world.proof]
             faults.append(f"{name}: {accepted} snapshots accepted, of {self.asked} asked for")
-        if self.world.evidence and not self.is_evidence:
+        if self.finished and self.world.evidence and not self.is_evidence:
             faults.append(
                 f"{name} is no evidence: the naive test is wrong in only {tally.naive_wrong} of"
                 f" {tally.naive_accepted} accepted walks"

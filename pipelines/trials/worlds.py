@@ -1,78 +1,34 @@
-"""The worlds of the trials: fixed sizes, fixed kinds of change, one name each.
+"""The worlds of the trials: fixed sizes, fixed kinds of change, one name each (see kinds.py).
 
-Sets are small and pages tiny, so that a walk takes milliseconds and has as many seams as a walk
-over thousands of rows. `promises` says whether the proof claims to be right in such a world;
-where it does not, the share of wrong snapshots is a limit that is reported. `evidence` says whether
-the naive test has to fall for the world.
+Each provider gets those of the proofs that its snapshots rest on.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.providers import PROVIDERS
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.sandbox.providers import SANDBOXES
-
-MIXED = {"in": 3, "out": 3, "swap": 2, "value": 2}
-BALANCED = {"swap": 1, "turn": 3}
-LEAVING = {"in": 1, "out": 2, "swap": 2}
-ARRIVALS = {"in": 5, "out": 3, "swap": 1}
-WITH_BURSTS = {"burst": 1}
-WITH_REORGS = {**MIXED, "reorg": 10}
-TRADE = {"value": 3, "swap": 2}
-
-
-@dataclass(frozen=True)
-class Cache:
-    """A cache per URL that keeps an answer for `keep` requests, and has it with chance `hits`.
-
-    An honest one tells an answer's age.
-    """
-
-    keep: int
-    hits: float
-    honest: bool
-
-
-@dataclass(frozen=True, eq=False)
-class TrialWorld:
-    """How a set lives while it is read, and what stands between it and the reader.
-
-    The set keeps between `rows[0]` and `rows[1]` rows, or begins so and `grows`. Before and after
-    each answer, something of `changes` (weights) happens with a chance that a stretch of walks
-    draws from `chances`; where nothing promises an order, the rows that stay keep theirs with the
-    chance `keeps_order`. `replicas` answer in turn, each so many states behind.
-    A `slow` one takes many requests for each walk, so it is given fewer.
-    """
-
-    name: str
-    provider: str
-    about: str
-    proof: Proof
-    rows: tuple[int, int] = (9, 18)
-    grows: bool = False
-    page_size: int = 6
-    workers: int = 1
-    chances: tuple[float, ...] = (0.03, 0.08)
-    changes: Mapping[str, int] = field(default_factory=lambda: MIXED)
-    keeps_order: float = 0.9
-    at_borders: bool = False
-    replicas: tuple[int, ...] = ()
-    cache: Cache | None = None
-    promises: bool = True
-    evidence: bool = True
-    slow: bool = False
-
-
-_TINY = {"rows": (3, 10), "page_size": 6, "proof": Proof.SINGLE_PAGE, "chances": (0.1, 0.3)}
-_LONG = {"page_size": 3, "rows": (100, 120), "workers": 4, "changes": BALANCED, "slow": True}
-_PARALLEL = {"page_size": 3, "workers": 4}
-_STICKY = Cache(keep=40, hits=0.7, honest=False)
-_HONEST = Cache(keep=20, hits=0.1, honest=True)
-_LAGGING = (0, 0, 1, 0, 2)
-
-Worlds = Iterator[TrialWorld]
+from pipelines.trials.chain_worlds import (
+    chained_under_forks,
+    of_one_version,
+    tied,
+    to_last_under_forks,
+)
+from pipelines.trials.kinds import (
+    ARRIVALS,
+    BALANCED,
+    HONEST,
+    LEAVING,
+    LONG,
+    MIXED,
+    PARALLEL,
+    STICKY,
+    TINY,
+    TRADE,
+    WITH_BURSTS,
+    TrialWorld,
+    Worlds,
+)
 
 
 def _chained(provider: str) -> Worlds:
@@ -107,22 +63,18 @@ def _chained(provider: str) -> Worlds:
     yield world(
         "flips", "the same tokens leave and come back, again and again", changes={"flip": 1}
     )
-    yield world("tiny", "sets of about a page", **_TINY)
-    yield world("long", "more pages than are read ahead", **_LONG, chances=(0.02, 0.04))
+    yield world("tiny", "sets of about a page", **TINY)
+    yield world("long", "more pages than are read ahead", **LONG, chances=(0.02, 0.04))
     yield world(
         "replicas",
         "servers in turn, up to four states behind; four pages at once",
         replicas=(0, 2, 4),
         workers=4,
     )
-    yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY)
-    yield world("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST)
-    yield world(
-        "reorgs",
-        "half of all changes orphan one to three blocks: what they moved is back in its old place",
-        changes=WITH_REORGS,
-        promises=False,
-    )
+    yield world("sticky-cache", "a cache per URL that does not tell", cache=STICKY)
+    yield world("honest-cache", "a cache per URL that tells an answer's age", cache=HONEST)
+    if "fork" in SANDBOXES[provider].upheavals:
+        yield from chained_under_forks(provider)
 
 
 def _chained_to_last(provider: str) -> Worlds:
@@ -156,7 +108,7 @@ def _chained_to_last(provider: str) -> Worlds:
     yield world(
         "flips", "the same tokens leave and come back, again and again", changes={"flip": 1}
     )
-    yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY)
+    yield world("sticky-cache", "a cache per URL that does not tell", cache=STICKY)
     yield world(
         "replicas",
         "servers in turn, up to four states behind",
@@ -166,12 +118,8 @@ def _chained_to_last(provider: str) -> Worlds:
         promises=False,
         evidence=False,
     )
-    yield world(
-        "reorgs",
-        "half of all changes orphan one to three blocks",
-        changes=WITH_REORGS,
-        promises=False,
-    )
+    if "fork" in SANDBOXES[provider].upheavals:
+        yield from to_last_under_forks(provider)
 
 
 def _double_collect(provider: str) -> Worlds:
@@ -189,7 +137,7 @@ def _double_collect(provider: str) -> Worlds:
         "mixed-parallel",
         "the same on pages half as large, four of them at once",
         changes=mixed,
-        **_PARALLEL,
+        **PARALLEL,
     )
     yield world(
         "balanced", "one in and one out, at once or in turn: totals come back", changes=BALANCED
@@ -199,7 +147,7 @@ def _double_collect(provider: str) -> Worlds:
         "borders-parallel",
         "the same on pages half as large, four of them at once",
         at_borders=True,
-        **_PARALLEL,
+        **PARALLEL,
     )
     yield world(
         "bursts", "five to twelve changes at once", changes=WITH_BURSTS, chances=(0.01, 0.05)
@@ -211,14 +159,14 @@ def _double_collect(provider: str) -> Worlds:
         chances=(0.06, 0.1),
         rows=(18, 30),
     )
-    yield world("tiny", "sets of about a page", **_TINY)
-    yield world("long", "more pages than are read ahead", **_LONG, chances=(0.01, 0.015))
-    yield world("honest-cache", "a cache per URL that tells an answer's age", cache=_HONEST)
-    yield world("sticky-cache", "a cache per URL that does not tell", cache=_STICKY, promises=False)
+    yield world("tiny", "sets of about a page", **TINY)
+    yield world("long", "more pages than are read ahead", **LONG, chances=(0.01, 0.015))
+    yield world("honest-cache", "a cache per URL that tells an answer's age", cache=HONEST)
+    yield world("sticky-cache", "a cache per URL that does not tell", cache=STICKY, promises=False)
     yield world(
         "replicas",
         "five servers in turn, two of them one and two states behind",
-        replicas=_LAGGING,
+        replicas=(0, 0, 1, 0, 2),
         promises=False,
     )
     yield world(
@@ -235,6 +183,11 @@ def worlds_of(provider: str) -> Worlds:
     yield from _chained(provider) if Proof.CHAINED in proofs else _double_collect(provider)
     if Proof.CHAINED_TO_LAST in proofs:
         yield from _chained_to_last(provider)
+    if Proof.ONE_VERSION in proofs:
+        yield from tied(provider)
+    successor = PROVIDERS[provider].successor
+    if successor and Proof.ONE_VERSION in successor.proofs:
+        yield from of_one_version(provider, successor.api)
 
 
 WORLDS: tuple[TrialWorld, ...] = tuple(

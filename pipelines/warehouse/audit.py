@@ -171,7 +171,7 @@ def _names(provider: Provider) -> dict[str, sql.Composable]:
         "current": sql.Identifier(tables.current.name),
         "history": sql.Identifier(tables.history.name),
         "provider": sql.Literal(provider.name),
-        "proofs": sql.SQL(", ").join(sql.Literal(str(proof)) for proof in provider.proofs),
+        "proofs": sql.SQL(", ").join(sql.Literal(str(proof)) for proof in provider.all_proofs),
         "key": sql.SQL(", ").join(map(sql.Identifier, dataset.key)),
         "hash_of_key": _hash_of_key(dataset),
         "amount": amount,

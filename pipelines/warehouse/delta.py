@@ -70,20 +70,45 @@ def whole_difference(
 ) -> sa.Select[Any]:
     """What differs between a whole set in staging and what is published.
 
-    With `merge`, columns that an answer may leave out keep the value known before.
+    With `merge`, columns that an answer may leave out keep the value known before. What one API
+    tells and another does not differs only where both have told it.
     """
     old = _published(dataset, target_id)
+    kept = (dataset.kept_when_absent if merge else frozenset()) | dataset.told_by_some
     values = {
-        name: sa.func.coalesce(new.c[name], old.c[name])
-        if merge and name in dataset.kept_when_absent
-        else new.c[name]
+        name: sa.func.coalesce(new.c[name], old.c[name]) if name in kept else new.c[name]
         for name in dataset.value_names
     }
-    differs = (value.is_distinct_from(old.c[name]) for name, value in values.items())
+    differs = (
+        value != old.c[name]
+        if name in dataset.told_by_some
+        else value.is_distinct_from(old.c[name])
+        for name, value in values.items()
+    )
     return (
         _changed(dataset, old, new, values)
         .select_from(new.join(old, new.c.key_hash == old.c.key_hash, full=True))
         .where(sa.or_(old.c.key_hash.is_(None), new.c.key_hash.is_(None), *differs))
+    )
+
+
+def learn(connection: sa.Connection, dataset: Dataset, target_id: int, new: sa.Table) -> None:
+    """Fill in what this API tells of rows that stay and the one before did not: they are the same
+    versions still, of which more is known."""
+    current = dataset_tables(dataset).current
+    unknown = [current.c[name].is_(None) for name in sorted(dataset.told_by_some)]
+    if not unknown:
+        return
+    told = {name: sa.func.coalesce(current.c[name], new.c[name]) for name in dataset.told_by_some}
+    connection.execute(
+        current.update()
+        .where(
+            current.c.target_id == target_id,
+            current.c.key_hash == new.c.key_hash,
+            sa.or_(*unknown),
+            sa.or_(*(new.c[name].is_not(None) for name in dataset.told_by_some)),
+        )
+        .values(told)
     )
 
 

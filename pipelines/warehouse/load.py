@@ -19,9 +19,9 @@ from pipelines.errors import Contradicted, HeldBack, Superseded, TargetBusy
 from pipelines.extract.tips import Tip
 from pipelines.providers.pages import Value
 from pipelines.providers.provider import Dataset
-from pipelines.warehouse.delta import Removed, count_kinds, make_delta, whole_difference
+from pipelines.warehouse.delta import Removed, count_kinds, learn, make_delta, whole_difference
 from pipelines.warehouse.moments import Moment, check_moment
-from pipelines.warehouse.places import Places, number_anew, places_of
+from pipelines.warehouse.places import NO_PLACES, Places, number_anew, places_of
 from pipelines.warehouse.registry import (
     PublishedSnapshot,
     Run,
@@ -43,7 +43,8 @@ LOCK_PATIENCE = 30.0
 @dataclass(frozen=True)
 class Accepted:
     """What is known of a proven walk beside its rows; the fields are columns of `snapshot`, `extra`
-    has those that are its provider's own, and `tip` is what a later walk may rest on."""
+    has those that are its provider's own. `tip` is what a later walk may rest on; `ordered` says
+    whether the rows came in the provider's order, where the dataset keeps one."""
 
     started_at: datetime
     snapshot_at: datetime
@@ -60,7 +61,9 @@ class Accepted:
     page_size: int
     first_tip: str | None
     last_tip: str | None
+    api: str | None = None
     tip: Tip | None = None
+    ordered: bool = True
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,8 @@ def _as_if_walked_at(accepted: Accepted, moment: Moment) -> Accepted:
 def _columns(accepted: Accepted) -> dict[str, Any]:
     fields = asdict(accepted)
     own: dict[str, Any] = fields.pop("extra")
-    fields["chain_tip"] = accepted.tip.block.hash if fields.pop("tip") and accepted.tip else None
+    del fields["tip"], fields["ordered"]
+    fields["chain_tip"] = accepted.tip.block.hash if accepted.tip else None
     return fields | own
 
 
@@ -264,9 +268,10 @@ def _enter_all(
     accepted: Accepted,
 ) -> _Order:
     """The first snapshot of a target: all rows enter."""
-    places = Places(base=0, changed=accepted.rows)
+    keeps_order = dataset.ordered and accepted.ordered
+    places = Places(base=0, changed=accepted.rows) if keeps_order else NO_PLACES
     _enter(connection, dataset, target_id, staging, accepted.snapshot_at, places, sa.true())
-    return _Order(top_place=accepted.rows if dataset.ordered else None)
+    return _Order(top_place=accepted.rows if keeps_order else None)
 
 
 def _replace(
@@ -279,9 +284,12 @@ def _replace(
     last: PublishedSnapshot,
 ) -> _Order:
     """Apply a delta to what the last snapshot left."""
-    places = places_of(connection, delta, last.top_place) if dataset.ordered else Places(None, 0)
+    keeps_order = dataset.ordered and accepted.ordered
+    places = places_of(connection, delta, last.top_place) if keeps_order else NO_PLACES
     _apply(connection, dataset, target_id, delta, accepted.snapshot_at, places)
-    if not dataset.ordered:
+    if accepted.api != last.api:
+        learn(connection, dataset, target_id, staging.table)
+    if not keeps_order:
         return _Order()
     if places.base is not None:
         return _Order(top_place=places.base + places.changed)

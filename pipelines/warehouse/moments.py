@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from pipelines.errors import ConfigurationError, MomentRefused
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.warehouse.registry import PublishedSnapshot
 from pipelines.warehouse.schema import snapshot
 

@@ -18,15 +18,22 @@ from pipelines.warehouse.schema import dataset_tables
 class Places:
     """The places of the rows that changed: `base` + `changed` - position, where `base` is known.
 
-    Without `base` all rows of the set are to be numbered anew, from `rows` down.
+    Without `base` all rows of the set are to be numbered anew, from `rows` down. They have none
+    where the order is not `known`.
     """
 
     base: int | None
     changed: int
+    known: bool = True
 
     def of(self, table: sa.Table) -> sa.ColumnElement[Any]:
         """The place of each row of a table that has its position."""
+        if not self.known:
+            return sa.cast(sa.null(), sa.BigInteger)
         return (self.base or 0) + self.changed - table.c.position
+
+
+NO_PLACES = Places(base=None, changed=0, known=False)
 
 
 def places_of(connection: sa.Connection, delta: sa.Table, top_place: int | None) -> Places:

@@ -12,7 +12,8 @@ from cronsim import CronSim
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from pipelines.errors import ConfigurationError, HeldBack, HoldfastError
-from pipelines.providers.provider import DEFAULT_LIST, Proof, Target
+from pipelines.providers.proofs import Proof
+from pipelines.providers.provider import DEFAULT_LIST, Target
 from pipelines.warehouse.schema import snapshot, walk_failure
 from pipelines.warehouse.schema import target as target_table
 from pipelines.warehouse.text import cut, escape
@@ -76,6 +77,7 @@ class PublishedSnapshot:
     reordered: bool
     next_due_at: datetime | None
     chain_tip: str | None
+    api: str | None
 
     @property
     def is_first_and_empty(self) -> bool:
@@ -268,7 +270,7 @@ def partial_in_a_row(connection: sa.Connection, target_id: int) -> int:
     """How many snapshots of a target rest on the one before since the last whole walk."""
     mine = snapshot.c.target_id == target_id
     whole = sa.select(sa.func.max(snapshot.c.snapshot_at)).where(
-        mine, snapshot.c.proof != Proof.CHAINED_TO_LAST
+        mine, snapshot.c.proof.not_in([proof for proof in Proof if proof.rests_on_last])
     )
     after = sa.select(sa.func.count()).where(mine, snapshot.c.snapshot_at > whole.scalar_subquery())
     return int(connection.scalar(after) or 0)

@@ -41,6 +41,15 @@ target = sa.Table(
     sa.Column("list", sa.Text, nullable=False, server_default="targets"),
 )
 
+provider_api = sa.Table(
+    "provider_api",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("api", sa.Text, nullable=False),
+    _time("since", server_default=sa.func.clock_timestamp()),
+    _time("tried_at", server_default=sa.func.clock_timestamp()),
+)
+
 provider_notice = sa.Table(
     "provider_notice",
     metadata,
@@ -105,6 +114,7 @@ snapshot = sa.Table(
     sa.Column("reordered", sa.Boolean, nullable=False, server_default=sa.false()),
     _time("next_due_at", nullable=True),
     sa.Column("chain_tip", sa.Text),
+    sa.Column("api", sa.Text),
 )
 
 chain_tip = sa.Table(
@@ -112,9 +122,10 @@ chain_tip = sa.Table(
     metadata,
     sa.Column("provider", sa.Text, primary_key=True),
     sa.Column("hash", sa.Text, primary_key=True),
-    sa.Column("height", sa.BigInteger, nullable=False),
+    sa.Column("height", sa.BigInteger),
     sa.Column("line", sa.Text, nullable=False),
     _time("seen_at", server_default=sa.func.clock_timestamp()),
+    _time("followed_at", nullable=True),
     _time("orphaned_at", nullable=True),
 )
 

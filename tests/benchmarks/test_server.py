@@ -14,7 +14,7 @@ from benchmarks.worlds import World as Shown
 from pipelines.providers.hiro import HIRO, HiroPrincipal
 from pipelines.providers.pages import Answer
 from pipelines.sandbox.providers.hiro.api import HOLDINGS
-from pipelines.sandbox.providers.hiro.chain import HiroRow
+from pipelines.sandbox.providers.hiro.holdings import HiroRow
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
 from tests.patience import PATIENCE

@@ -275,7 +275,9 @@ def check_trial(copy: Copy, figures: Path) -> None:
     not looked at."""
     worlds = [f"{addition.name}-mixed" for addition in ADDITIONS]
     named = [part for world in worlds for part in ("--world", world)]
-    asked = ["--walks", "20", "--processes", "1", "--json", str(figures), *named]
+    kept = figures.with_suffix(".kept")
+    asked = ["--walks", "70", "--processes", "1", "--kept", str(kept), "--json", str(figures)]
+    asked += named
     copy.run("-c", f"from pipelines.trials.__main__ import main; main({asked!r})")
     for world in json.loads(figures.read_text()):
         worlds.remove(world["world"])

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from pipelines.errors import TornWalk
 from pipelines.extract.proof import doubled_rows, link
-from pipelines.providers.hiro import HiroPrincipal, read_page
+from pipelines.providers.hiro import HiroPrincipal
+from pipelines.providers.hiro_v1 import read_page
 from pipelines.providers.pages import Answer, Page, Row
 
 HIRO = Path(__file__).parents[1] / "reference/hiro"

@@ -17,7 +17,7 @@ from pipelines.providers import decoding
 from pipelines.providers.damage import strictly
 from pipelines.providers.decoding import OptionalText, decode
 from pipelines.providers.decoding import given as given_text
-from pipelines.providers.hiro import _Holdings
+from pipelines.providers.hiro_v1 import _Holdings
 from tests.providers.fuzzing import thoroughly
 
 Read = Callable[[str], tuple[int, dict[str, str], bytes]]

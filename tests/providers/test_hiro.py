@@ -20,14 +20,13 @@ from pipelines.errors import (
 )
 from pipelines.providers.hiro import (
     HIRO,
-    MAX_BIGINT,
     HiroPrincipal,
     HiroSettings,
     auth_headers,
     explain,
-    page_request,
 )
-from pipelines.providers.hiro import read_page as read_answer
+from pipelines.providers.hiro_v1 import MAX_BIGINT, page_request
+from pipelines.providers.hiro_v1 import read_page as read_answer
 from pipelines.providers.pages import Answer, Page
 from pipelines.providers.provider import Outgoing
 

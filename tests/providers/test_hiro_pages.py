@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.errors import MalformedAnswer
-from pipelines.providers import clarity, hiro
-from pipelines.providers.hiro import HiroPrincipal, _ClarityValue, _Holding
+from pipelines.providers import clarity, hiro_v1
+from pipelines.providers.hiro import HiroPrincipal
+from pipelines.providers.hiro_v1 import _ClarityValue, _Holding
 from pipelines.providers.pages import Row
 from tests.providers.fuzzing import thoroughly
 
@@ -38,7 +39,7 @@ HOLDING = st.builds(
         ),
         repr=st.just("?"),
     ),
-    block_height=st.sampled_from([0, 1, hiro.MAX_BIGINT] * 10 + [-1, hiro.MAX_BIGINT + 1]),
+    block_height=st.sampled_from([0, 1, hiro_v1.MAX_BIGINT] * 10 + [-1, hiro_v1.MAX_BIGINT + 1]),
     tx_id=usually(
         TX_ID, odd=[TX_ID[:-1], TX_ID + "7", TX_ID.replace("x", "X"), "x0" + TX_ID[2:], "0x" * 33]
     ),
@@ -46,7 +47,7 @@ HOLDING = st.builds(
 
 
 def alone(target: HiroPrincipal, holdings: list[_Holding]) -> list[Row]:
-    return [hiro._row(target, index, holding) for index, holding in enumerate(holdings)]
+    return [hiro_v1._row(target, index, holding) for index, holding in enumerate(holdings)]
 
 
 def outcome(read: object, target: HiroPrincipal, holdings: list[_Holding]) -> object:
@@ -71,7 +72,7 @@ def with_tx_ids(*tx_ids: str) -> list[_Holding]:
 def test_a_page_has_the_rows_or_the_first_mistake_of_its_holdings(
     target: HiroPrincipal, holdings: list[_Holding]
 ) -> None:
-    assert outcome(hiro._rows, target, holdings) == outcome(alone, target, holdings)
+    assert outcome(hiro_v1._rows, target, holdings) == outcome(alone, target, holdings)
 
 
 @given(texts=st.lists(usually(UINT, odd=[UINT.replace("2a", "2A"), "0x01,", UINT + "x"])))

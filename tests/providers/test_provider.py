@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.providers import PROVIDERS
 from pipelines.providers.pages import Ground
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.warehouse.schema import snapshot
 from tests.end_to_end.added.cursors_provider import MADE_UP, page_request, read_page
 

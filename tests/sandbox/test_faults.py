@@ -292,3 +292,70 @@ class TestRows:
         before = page(provider).text.count(f'"{path[-1]}":')
         faults.set(provider, bodies.missing(field))
         assert page(provider).text.count(f'"{path[-1]}":') == before - 1
+
+
+# --- an API by cursors ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_cursor(world: World, get: Get) -> Callable[..., requests.Response]:
+    """by_cursor() → ten rows (of 25) of Hiro's v3; by_cursor(cursor) → those from there on."""
+    principal = world.add_hiro_principal(25).removeprefix("hiro:")
+
+    def by_cursor(cursor: str = "") -> requests.Response:
+        query = f"?limit=10{cursor and f'&cursor={cursor}'}"
+        return get("hiro", f"/extended/v3/principals/{principal}/balances/nft{query}")
+
+    return by_cursor
+
+
+@pytest.mark.parametrize(
+    ("fault", "rows", "total", "leads_on"),
+    [
+        (bodies.short(3), 7, 25, True),
+        (bodies.no_rows, 0, 25, True),
+        (bodies.nothing_at_all, 0, 0, False),
+        (bodies.no_cursor, 10, 25, False),
+        (bodies.cursor("0x00:SP1.a::a"), 10, 25, True),
+        (bodies.end(3), 10, 3, True),
+    ],
+)
+def test_a_page_by_cursor_is_spoilt_where_it_keeps_things(
+    faults: Faults,
+    by_cursor: Callable[..., requests.Response],
+    fault: Fault,
+    rows: int,
+    total: int,
+    leads_on: bool,
+) -> None:
+    faults.set("hiro", fault)
+    body = by_cursor().json()
+    assert (len(body["results"]), body["total"]) == (rows, total)
+    assert (body["cursor"]["next"] is not None) is leads_on
+
+
+def test_a_cursor_counts_as_far_down(
+    faults: Faults, by_cursor: Callable[..., requests.Response]
+) -> None:
+    following = by_cursor().json()["cursor"]["next"]
+    faults.set("hiro", teapot, When(start=1))
+    assert (by_cursor().status_code, by_cursor(following).status_code) == (200, 418)
+
+
+def test_a_page_is_repeated_whatever_its_cursor(
+    faults: Faults, by_cursor: Callable[..., requests.Response]
+) -> None:
+    following = by_cursor().json()["cursor"]["next"]
+    faults.set("hiro", bodies.repeated())
+    assert by_cursor().content == by_cursor(following).content
+
+
+@pytest.mark.parametrize(("text", "given"), [(None, None), ('"x"', '"x"')])
+def test_a_header_is_taken_away_or_replaced(
+    faults: Faults,
+    by_cursor: Callable[..., requests.Response],
+    text: str | None,
+    given: str | None,
+) -> None:
+    faults.set("hiro", statuses.header("etag", text))
+    assert by_cursor().headers.get("etag") == given

@@ -11,7 +11,7 @@ import requests
 
 from pipelines.sandbox.answers import Answer
 from pipelines.sandbox.providers.hiro.api import DATABASE_DOWN, GONE, HOLDINGS
-from pipelines.sandbox.providers.hiro.chain import FILTERED, HiroRow
+from pipelines.sandbox.providers.hiro.holdings import FILTERED, HiroRow
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
 

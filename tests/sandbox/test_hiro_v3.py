@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from pipelines.sandbox.providers.hiro import HiroSandbox, Version
-from pipelines.sandbox.providers.hiro.chain import HiroRow
+from pipelines.sandbox.providers.hiro.holdings import HiroRow
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.world import World
 

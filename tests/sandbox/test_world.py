@@ -8,7 +8,7 @@ import pytest
 from pipelines.providers import c32
 from pipelines.sandbox.providers.altura.item import MARKETPLACE, NOT_LISTED, AlturaRow
 from pipelines.sandbox.providers.catenis.asset import CatenisRow
-from pipelines.sandbox.providers.hiro.chain import FILTERED, HiroRow
+from pipelines.sandbox.providers.hiro.holdings import FILTERED, HiroRow
 from pipelines.sandbox.world import World
 
 SMALL = {"altura": (30, 80), "hiro": (20, 90), "catenis": (10, 60)}

@@ -68,3 +68,24 @@ def test_an_amount_without_a_holder_belongs_to_the_state(world: World) -> None:
     for amount, expected in ((Aggregate(5, 0), True), (NOTHING, False)):
         assert was_true(world, key, after.listing, amount, after.at, after.at) is expected
     assert was_true(world, key, before.listing, NOTHING, before.at, before.at)
+
+
+def hiro_row(row: tuple, height: int | None, tx_id: str | None) -> tuple:
+    return (*row[:3], "uint", 1, height, tx_id)
+
+
+def test_what_an_api_does_not_show_may_be_null_and_must_be_right_where_it_is_shown(
+    world: World,
+) -> None:
+    key = world.add_hiro_principal(3)
+    [state] = world.states(key)
+    first, *others = state.listing
+    rest = [hiro_row(row, None, None) for row in others]
+    for height, tx_id, expected in (
+        (None, None, True),
+        (first[3], first[4], True),
+        (first[3] + 1, first[4], False),
+    ):
+        rows = [hiro_row(first, height, tx_id), *rest]
+        assert was_true(world, key, rows, NOTHING, state.at, state.at) is expected
+    assert not was_true(world, key, rest, NOTHING, state.at, state.at)

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.providers.provider import Proof
+from pipelines.providers.proofs import Proof
 from pipelines.trials.statistics import upper_bound
 from pipelines.trials.tally import Tally, Verdict
 from pipelines.trials.worlds import BY_NAME

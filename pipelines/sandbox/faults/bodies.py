@@ -34,7 +34,7 @@ def changed(change: Change) -> Fault:
         if answer.status != 200:
             return answer
         body = json.loads(_inflated(answer), parse_float=raw)
-        sandbox = SANDBOXES[exchange.provider]
+        sandbox = SANDBOXES[exchange.provider].route(exchange)
         change(body, sandbox, sandbox.asked(exchange))
         text = _MARKED.sub(lambda found: found[1], compact(body))
         return _with_body(answer, text.encode())
@@ -87,7 +87,7 @@ def row_twice(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
 
 def key_twice(exchange: Exchange, answer: Answer) -> Answer:
     """The first amount stands twice in its object, first as 1."""
-    name = compact(SANDBOXES[exchange.provider].shape.amount[-1])
+    name = compact(SANDBOXES[exchange.provider].route(exchange).shape.amount[-1])
     text = _inflated(answer).decode().replace(f"{name}:", f"{name}:1,{name}:", 1)
     return _with_body(answer, text.encode())
 
@@ -96,6 +96,23 @@ def cut(exchange: Exchange, answer: Answer) -> Answer:  # noqa: ARG001 - a Fault
     """Half of the JSON, as if that were all."""
     body = _inflated(answer)
     return _with_body(answer, body[: len(body) // 2])
+
+
+@changed
+def no_cursor(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
+    """No page follows, though rows do."""
+    if sandbox.shape.following:
+        _put(body, sandbox.shape.following, None)
+
+
+def cursor(text: str) -> Fault:
+    """The next page is where `text` says."""
+
+    def change(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
+        if sandbox.shape.following:
+            _put(body, sandbox.shape.following, text)
+
+    return changed(change)
 
 
 def capped(most: int) -> Fault:
@@ -124,6 +141,8 @@ def nothing_at_all(body: Json, sandbox: ProviderSandbox, _: Asked) -> None:
     """An empty set, as if nobody had ever held anything."""
     _keep(body, sandbox, 0)
     _put(body, sandbox.shape.end, 0 if sandbox.shape.counts else False)
+    if sandbox.shape.following:
+        _put(body, sandbox.shape.following, None)
 
 
 @changed
@@ -141,7 +160,7 @@ def repeated() -> Fault:
     first: list[Answer] = []
 
     def fault(exchange: Exchange, answer: Answer) -> Answer:
-        if SANDBOXES[exchange.provider].asked(exchange).start == 0:
+        if SANDBOXES[exchange.provider].route(exchange).asked(exchange).start == 0:
             first.append(answer)
         return first[0] if first else answer
 

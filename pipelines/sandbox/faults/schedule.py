@@ -81,4 +81,4 @@ class Faults:
 
 def _start(exchange: Exchange) -> int:
     """The position of the first row that is asked for."""
-    return SANDBOXES[exchange.provider].asked(exchange).start
+    return SANDBOXES[exchange.provider].route(exchange).asked(exchange).start

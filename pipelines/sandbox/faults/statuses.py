@@ -1,6 +1,7 @@
 """Faults of the status: refusals, rate limits and redirects, with bodies as they are met."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pipelines.sandbox.answers import Answer, Exchange
@@ -31,6 +32,16 @@ def http_date(seconds: float, *, zone: str = " GMT") -> str:
 
 def redirect(location: str, code: int = 302) -> Fault:
     return lambda _, __: Answer(code, {"location": location})
+
+
+def header(name: str, text: str | None) -> Fault:
+    """The answer with that header, or without it."""
+
+    def fault(_: Exchange, answer: Answer) -> Answer:
+        headers = {n: t for n, t in answer.headers.items() if n.lower() != name}
+        return replace(answer, headers=headers | ({name: text} if text is not None else {}))
+
+    return fault
 
 
 def html(_: Exchange, __: Answer) -> Answer:

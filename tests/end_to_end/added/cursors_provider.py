@@ -17,6 +17,7 @@ from pydantic_settings import SettingsConfigDict
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers.decoding import decode
 from pipelines.providers.pages import Answer, Cursors, Page, PageRequest
+from pipelines.providers.proofs import Proof
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -24,7 +25,6 @@ from pipelines.providers.provider import (
     Column,
     Dataset,
     Outgoing,
-    Proof,
     Provider,
     ProviderSettings,
     Target,

@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers.decoding import decode
 from pipelines.providers.pages import Answer, Page, PageRequest, Positions
+from pipelines.providers.proofs import Proof
 from pipelines.providers.provider import (
     BASE_URL,
     PAGE_SIZE,
@@ -22,7 +23,6 @@ from pipelines.providers.provider import (
     Column,
     Dataset,
     Outgoing,
-    Proof,
     Provider,
     ProviderSettings,
     Subject,

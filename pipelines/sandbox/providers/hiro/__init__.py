@@ -1,29 +1,24 @@
 """Hiro's stand-in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import ClassVar
 
 from pipelines.sandbox.answers import Answer, Exchange
-from pipelines.sandbox.contract import Asked, Json, Lens, ProviderSandbox, Shape, Shown
-from pipelines.sandbox.providers.hiro import api, clarity
+from pipelines.sandbox.contract import Asked, Json, Lens, ProviderSandbox, Shape, Shown, Upheaval
+from pipelines.sandbox.providers.hiro import api, v3
 from pipelines.sandbox.providers.hiro.api import NEWEST_RECORDED, Version
-from pipelines.sandbox.providers.hiro.chain import (
-    HiroChain,
-    HiroRow,
-    only_assets,
-    split_filter,
-    stacks_address,
-    transaction,
-)
+from pipelines.sandbox.providers.hiro.chain import HiroChain, stacks_address, transaction
+from pipelines.sandbox.providers.hiro.holdings import HiroRow, only_assets, split_filter
 from pipelines.sandbox.providers.hiro.requests import TOO_LONG
+from pipelines.sandbox.providers.hiro.tokens import candy
+from pipelines.sandbox.providers.hiro.upheavals import UPHEAVALS
 from pipelines.sandbox.providers.hiro.verbs import HiroVerbs
 from pipelines.sandbox.states import Listing, State
 
 __all__ = ["HiroSandbox", "HiroVerbs", "Version"]
-
-_CANDY = "SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV.Candy::candy"
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,8 @@ class HiroSandbox(ProviderSandbox):
     shape: ClassVar[Shape] = Shape(
         rows=("results",), end=("total",), amount=("block_height",), key=("value", "hex")
     )
+
+    upheavals: ClassVar[Mapping[str, Upheaval]] = UPHEAVALS
 
     version: Version = NEWEST_RECORDED
 
@@ -69,8 +66,7 @@ class HiroSandbox(ProviderSandbox):
         return f"hiro:{stacks_address(rng)}"
 
     def new_row(self, rng: Random, world: Shown) -> HiroRow:
-        value = clarity.uint128(rng.getrandbits(100))
-        return self.again(HiroRow(_CANDY, value.hex, value.repr, 0, ""), rng, world)
+        return self.again(HiroRow(*candy(rng), 0, ""), rng, world)
 
     def again(self, row: HiroRow, rng: Random, world: Shown) -> HiroRow:
         height = world.ledger(HiroChain).tip.height + 1
@@ -78,6 +74,9 @@ class HiroSandbox(ProviderSandbox):
 
     def bearing(self, row: HiroRow, text: str) -> HiroRow:
         return row._replace(repr=text)
+
+    def route(self, exchange: Exchange) -> "HiroSandbox":
+        return _V3Sandbox(self.version) if v3.BALANCES.fullmatch(exchange.path) else self
 
     def asked(self, exchange: Exchange) -> Asked:
         query = exchange.query
@@ -90,3 +89,23 @@ class HiroSandbox(ProviderSandbox):
             "block_height": 1,
             "tx_id": f"0x{place:064x}",
         }
+
+
+FAR = 10**9
+
+
+class _V3Sandbox(HiroSandbox):
+    """v3's bodies: a row has no number, so that its value stands where others have an amount. Where
+    a page with a cursor begins is not told: it counts as far down."""
+
+    shape: ClassVar[Shape] = Shape(
+        rows=("results",),
+        end=("total",),
+        amount=("value", "repr"),
+        key=("value", "hex"),
+        following=("cursor", "next"),
+    )
+
+    def asked(self, exchange: Exchange) -> Asked:
+        query = exchange.query
+        return Asked(FAR if "cursor" in query else 0, int(query["limit"][-1]))

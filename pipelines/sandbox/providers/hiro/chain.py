@@ -9,62 +9,25 @@ block's in its old place. So left-over rows stay, and may stand at the same plac
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from copy import copy
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from operator import itemgetter
 from random import Random
-from typing import NamedTuple, Self
+from typing import Self
 
 from pipelines.providers import c32
 from pipelines.sandbox.answers import lot
 from pipelines.sandbox.contract import Ledger, named
 from pipelines.sandbox.providers.hiro.blocks import Block, Event, Place, Token
+from pipelines.sandbox.providers.hiro.holdings import HiroPrincipal, HiroRow
 from pipelines.sandbox.providers.hiro.tokens import ONE_OF_A_KIND, ordinary, special
-from pipelines.sandbox.states import Aggregate, Listing, Row, State
-
-FILTERED = "?asset_identifiers="
+from pipelines.sandbox.states import Aggregate, Listing, Row
 
 FIRST_HEIGHT = 150_000
 """The height of a chain's first block. Holdings may be older; their blocks are not known."""
-
-
-class HiroRow(NamedTuple):
-    asset_identifier: str
-    hex: str
-    repr: str
-    block_height: int
-    tx_id: str
-
-    @property
-    def token(self) -> Token:
-        return Token(*self[:3])
-
-
-class HiroPrincipal:
-    """What one principal holds, oldest first (so that a new row is a cheap append)."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.rows: list[HiroRow] = []
-
-    def views(self) -> Iterator[tuple[str, Listing, None]]:
-        yield self.key, tuple(reversed(self.rows)), None
-
-    def row(self, index: int) -> HiroRow:
-        """The row at `index`, counted from the newest; IndexError beyond."""
-        if not 0 <= index < len(self.rows):
-            raise IndexError(f"{self.key} holds {len(self.rows)} tokens, none at {index}")
-        return self.rows[len(self.rows) - 1 - index]
-
-    def holds(self, token: Token) -> bool:
-        return any(token[:2] == row[:2] for row in self.rows)
-
-    def drop(self, token: Token) -> None:
-        self.rows = [row for row in self.rows if row[:2] != token[:2]]
 
 
 class Branch:
@@ -106,7 +69,7 @@ class HiroChain(Ledger):
         self._places: dict[HiroRow, Place] = {}
         self._blocks: dict[str, Block] = {}
         self._marks: list[tuple[datetime, Block]] = []
-        self._forked = False
+        self.lost: list[str] = []  # the newest blocks of forks that lost, the last one last
         self.tip = self.shown = self.block_on(None)
 
     # --- what an API shows ------------------------------------------------------------------------
@@ -153,7 +116,7 @@ class HiroChain(Ledger):
 
     def _ends(self, listing: Listing) -> Iterable[int]:
         """Where the next row stands at another place."""
-        if not self._forked:
+        if not self.lost:
             return range(1, len(listing))
         places = [self._places.get(HiroRow(*row)) for row in listing]
         return [
@@ -180,6 +143,12 @@ class HiroChain(Ledger):
             raise ValueError(f"a fork of depth {depth} on {self.tip.height - FIRST_HEIGHT} blocks")
         return Branch(self, base)
 
+    def base_of(self, block: Block) -> Block:
+        """The newest canonical block on the way to that one."""
+        while block.parent and not block.leads_to(self.tip):
+            block = block.parent
+        return block
+
     def branch_on(self, index_hash: str) -> Branch:
         """A fork that goes on where another one lost."""
         block = self._blocks[index_hash]
@@ -188,7 +157,7 @@ class HiroChain(Ledger):
         return Branch(self, block)
 
     def events_of(self, tx_id: str) -> list[Event]:
-        for block in self._blocks.values():
+        for block in reversed(self._blocks.values()):
             if events := [event for event in block.events if event.tx_id == tx_id]:
                 return events
         raise KeyError(tx_id)
@@ -201,12 +170,11 @@ class HiroChain(Ledger):
         """
         while branch.tip.height <= self.tip.height:
             branch.next_block()
-        won: list[Block] = []
-        block = branch.tip
-        while block.parent and not block.leads_to(self.tip):
-            won.append(block)
-            block = block.parent
-        self._forked = self._forked or block is not self.tip
+        base, won = self.base_of(branch.tip), [branch.tip]
+        while (parent := won[-1].parent) and parent is not base:
+            won.append(parent)
+        if base is not self.tip:
+            self.lost.append(self.tip.index_hash)
         newest, *restored = won
         self.tip = newest
         touched: dict[str, HiroPrincipal] = {}
@@ -219,7 +187,7 @@ class HiroChain(Ledger):
 
     def add(self, rows: int) -> HiroPrincipal:
         self.next_block()
-        holder = HiroPrincipal("hiro:" + stacks_address(self.rng))
+        holder = HiroPrincipal("hiro:" + stacks_address(self.rng), self.tip.height)
         self._principals[holder.key] = holder
         self._fill(holder, rows)
         return holder
@@ -267,18 +235,40 @@ class HiroChain(Ledger):
         rows.insert(index, row)
 
     def replace(self, key: str, rows: Iterable[Row], aggregate: Aggregate | None) -> HiroPrincipal:
-        """Any rows at all, newest first, by one transaction in a new block."""
+        """Any rows at all, newest first, in a new block.
+
+        Where that is how a chain moves (others leave, and what enters does so at the top and in
+        this block), the block holds these moves, and forks can take it out and bring it back. Else
+        one transaction stands for whatever happened.
+        """
         if aggregate is not None:
             raise ValueError(f"{key}: the API reports nothing beside the tokens")
-        given = [HiroRow(*row) for row in rows]
+        given = [HiroRow(*row) for row in rows][::-1]
         if len({row[:2] for row in given}) != len(given):
             raise ValueError(f"{key}: one token stands twice")
         self.next_block()
-        holder = self._principals.setdefault(key, HiroPrincipal(key))
-        if given or holder.rows:
+        holder = self._principals.setdefault(key, HiroPrincipal(key, self.tip.height))
+        entered = self._entered(holder.rows, given)
+        if entered is not None:
+            staying = set(given)
+            for row in holder.rows:
+                if row not in staying:
+                    self.tip.record(row.token, transaction(self.rng), key, None)
+            for row in entered:
+                self._places[row] = self.tip.record(row.token, row.tx_id, None, key).place
+        elif given or holder.rows:
             self.tip.parties[key] = transaction(self.rng)
-        self._show(holder, given[::-1])
+        self._show(holder, given)
         return holder
+
+    def _entered(self, before: list[HiroRow], after: list[HiroRow]) -> list[HiroRow] | None:
+        """The rows of this block on top of those that stayed; None where it was not as simple as
+        that. Both are listed from the oldest to the newest."""
+        known, staying = set(before), set(after)
+        stayed = [row for row in before if row in staying]
+        entered = after[len(stayed) :]
+        of_this_block = all(row not in known and row[3] == self.tip.height for row in entered)
+        return entered if after[: len(stayed)] == stayed and of_this_block else None
 
     def _show(self, holder: HiroPrincipal, rows: list[HiroRow]) -> None:
         for row in holder.rows:
@@ -346,19 +336,6 @@ class HiroChain(Ledger):
         """A token that nobody has, of one of the usual types."""
         self._serial += 1
         return ordinary(self.rng, self._serial)
-
-
-def split_filter(key: str) -> tuple[str, frozenset[str]]:
-    """The key of the whole principal, and the asset identifiers that are asked for, if any are."""
-    principal, _, assets = key.partition(FILTERED)
-    return principal, frozenset(assets.split(",") if assets else ())
-
-
-@lru_cache(maxsize=512)
-def only_assets(state: State, assets: frozenset[str]) -> State:
-    """The same moment, seen through a filter of asset identifiers."""
-    kept = tuple(row for row in state.listing if row[0] in assets)
-    return State(state.at, state.version, kept)
 
 
 def stacks_address(rng: Random) -> str:

@@ -25,6 +25,14 @@ ONE_OF_A_KIND = (
 )
 
 
+CANDY = "SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV.Candy::candy"
+
+
+def candy(rng: Random) -> Token:
+    """One of the kind that there are most of; the same twice is out of the question."""
+    return Token.of(CANDY, clarity.uint128(rng.getrandbits(100)))
+
+
 def special(number: int) -> list[Token]:
     """One of each odd value, in a class of its own."""
     return [Token.of(f"{_DEPLOYER}.misc::m-{number}", value) for value in ONE_OF_A_KIND]
@@ -35,7 +43,7 @@ def ordinary(rng: Random, serial: int) -> Token:
     contract = f"{_DEPLOYER}.c-{serial}"
     name, space = clarity.buffer(b"name%d" % serial), clarity.buffer(b"btc")
     choices = (
-        ("SPQZF23W7SEYBFG5JQ496NMY0G7379SRYEDREMSV.Candy::candy", clarity.uint128(serial)),
+        (CANDY, clarity.uint128(serial)),
         (f"{_DEPLOYER}.the-explorer-guild::The-Explorer-Guild", clarity.uint128(serial)),
         ("SP000000000000000000002Q6VF78.bns::names", clarity.tuple_of(name=name, namespace=space)),
         (f"{_DEPLOYER}.ints::i", clarity.int128(-serial if serial % 2 else serial)),

@@ -10,7 +10,8 @@ from typing import Any
 from pipelines.providers import c32
 from pipelines.sandbox.answers import Answer, Exchange, compact
 from pipelines.sandbox.contract import Shown
-from pipelines.sandbox.providers.hiro.chain import FILTERED, HiroChain, HiroRow
+from pipelines.sandbox.providers.hiro.chain import HiroChain
+from pipelines.sandbox.providers.hiro.holdings import FILTERED, HiroRow
 from pipelines.sandbox.providers.hiro.requests import (
     DEPRECATED,
     PLAIN,

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from pipelines.sandbox.answers import Answer, Exchange, compact
 from pipelines.sandbox.contract import Shown
-from pipelines.sandbox.providers.hiro.chain import HiroChain, only_assets
+from pipelines.sandbox.providers.hiro.chain import HiroChain
+from pipelines.sandbox.providers.hiro.holdings import only_assets
 from pipelines.sandbox.providers.hiro.requests import (
     PLAIN,
     Refused,
