@@ -188,8 +188,9 @@ class ProviderSettings(BaseSettings):
     base_url: BaseUrl = Field(description=BASE_URL)
     requests_per_minute: Annotated[int, Field(ge=1)] = Field(
         default=60,
-        description="Requests sent in a minute at most, repeated ones included; after a pause, up"
-        " to a tenth of them may go out at once.",
+        description="Requests sent in any 60 seconds at most, repeated ones included, by all"
+        " processes that use this warehouse and the same key. Where they are set otherwise, the"
+        " lowest holds.",
     )
     concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
         default=4,

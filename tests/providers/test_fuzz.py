@@ -84,7 +84,7 @@ def test_bytes_that_are_no_utf8_are_refused_wherever_they_stand(field: str):
     )
     assert check(SUBJECTS[0], body.encode()) is not None
     whole = body.replace("half ", "half <>").encode().replace(b"<>", b"\xed\xa0\xbd")
-    assert read_or_refusal(SUBJECTS[0], whole).__class__ is MalformedAnswer
+    assert read_or_refusal(SUBJECTS[0], whole).__class__ in (MalformedAnswer, BrokenAnswer)
 
 
 HEADERS = st.dictionaries(
