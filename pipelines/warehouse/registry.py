@@ -208,11 +208,17 @@ def return_from_retirement(connection: sa.Connection, target_id: int, began: dat
 def oldest_first(connection: sa.Connection, targets: Sequence[Target]) -> list[Target]:
     """The targets in the order of their last snapshot, those without one first: a run that is ended
     before its end must not leave the same ones out each time."""
+    last_taken = (
+        sa.select(snapshot.c.snapshot_at)
+        .where(snapshot.c.target_id == target_table.c.target_id)
+        .order_by(snapshot.c.snapshot_at.desc())
+        .limit(1)
+        .lateral()
+    )
     taken = (
-        sa.select(target_table.c.name, sa.func.max(snapshot.c.snapshot_at).label("snapshot_at"))
-        .join(snapshot, snapshot.c.target_id == target_table.c.target_id)
+        sa.select(target_table.c.name, last_taken.c.snapshot_at)
+        .join(last_taken, sa.true())
         .where(target_table.c.name.in_([target.name for target in targets]))
-        .group_by(target_table.c.name)
     )
     with connection.begin():
         last = {row.name: row.snapshot_at for row in connection.execute(taken)}
