@@ -164,6 +164,11 @@ class Target(BaseModel, ABC):
         return {}
 
     @property
+    def api_wanted(self) -> str | None:
+        """The one of the provider's APIs that it is to be read by, where that was said of it."""
+        return None
+
+    @property
     def name(self) -> str:
         """`provider:subject?options`: the target's identity everywhere. Options too long for an
         index are represented by their hash."""
