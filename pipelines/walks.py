@@ -63,7 +63,7 @@ class Walks:
         self._target = target
         self._on_progress = on_progress
         self._footing = Footing(tips or tips_of(client), base, client.provider.dataset)
-        ways = ways or Ways(client.provider, client.settings)
+        ways = (ways or Ways(client.provider, client.settings)).of(target)
         last_api = last.api if last and base else None
         self._route = Route(client, target, ways, last_api, self._footing.note)
         self._clock = desk.clock()

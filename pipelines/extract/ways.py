@@ -7,7 +7,7 @@ successor has to answer for the same target; then it is taken by the whole run.
 import logging
 import threading
 
-from pipelines.providers.provider import Provider, ProviderSettings
+from pipelines.providers.provider import Provider, ProviderSettings, Target
 from pipelines.providers.way import AUTO, Way
 
 logger = logging.getLogger(__name__)
@@ -22,9 +22,13 @@ class Ways:
         self.wanted = provider.api_wanted(settings)
         self._provider = provider
         self._lock = threading.Lock()
-        by_name = {way.api: way for way in provider.ways}
         chosen = in_use if self.wanted == AUTO else self.wanted
-        self._current = by_name.get(chosen or "", provider.ways[0])
+        self._current = self._named(chosen) or provider.ways[0]
+
+    def of(self, target: Target) -> "Ways":
+        """Those that a target may be read by, where it was said of it which one."""
+        way = self._named(target.api_wanted)
+        return self if way is None else _Only(self._provider, way)
 
     @property
     def current(self) -> Way:
@@ -48,9 +52,10 @@ class Ways:
 
     def named(self, api: str | None) -> Way | None:
         """The API of that name, where a target may be read by it."""
-        return next(
-            (way for way in self._provider.ways if self.is_automatic and way.api == api), None
-        )
+        return self._named(api) if self.is_automatic else None
+
+    def _named(self, api: str | None) -> Way | None:
+        return next((way for way in self._provider.ways if way.api == api), None)
 
     def switch(self, way: Way, why: str) -> None:
         """Take another API for the rest of the run."""
@@ -65,3 +70,13 @@ class Ways:
             was.api,
             why,
         )
+
+
+class _Only(Ways):
+    """One API, and no other."""
+
+    def __init__(self, provider: Provider, way: Way) -> None:
+        self.wanted = way.api
+        self._provider = provider
+        self._lock = threading.Lock()
+        self._current = way

@@ -1,7 +1,7 @@
 """Hiro's targets: Stacks principals."""
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -13,7 +13,10 @@ _CLASS_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9\-_!?+<>=/*]{0,127}")
 
 
 class HiroPrincipal(Target):
-    """A principal, with the asset identifiers that its holdings are narrowed to (none: all)."""
+    """A principal, with the asset identifiers that its holdings are narrowed to (none: all).
+
+    `api` changes nothing of what comes back, and so is no part of the target's identity.
+    """
 
     provider: ClassVar[str] = "hiro"
 
@@ -21,10 +24,17 @@ class HiroPrincipal(Target):
     asset_identifiers: tuple[str, ...] = Field(
         default=(), description="a list of ADDRESS.contract-name::class-name"
     )
+    api: Literal["v1", "v3"] | None = Field(
+        default=None, description="v1 or v3, for this target in place of HIRO_API"
+    )
 
     @property
     def subject(self) -> str:
         return self.principal
+
+    @property
+    def api_wanted(self) -> str | None:
+        return self.api
 
     @property
     def options(self) -> dict[str, str]:

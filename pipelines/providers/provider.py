@@ -165,6 +165,11 @@ class Target(BaseModel, ABC):
         """The options that differ from the provider's defaults and change what comes back."""
         return {}
 
+    @property
+    def api_wanted(self) -> str | None:
+        """The one of the provider's APIs that it is to be read by, where that was said of it."""
+        return None
+
     @cached_property
     def name(self) -> str:
         """`provider:subject?options`: the target's identity everywhere. Options too long for an

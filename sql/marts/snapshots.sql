@@ -45,7 +45,7 @@ comment on column mart.snapshots.previous_at is 'snapshot_at of the snapshot bef
 comment on column mart.snapshots.since_previous is 'Time between the two: how wide the bounds of a change are.';
 comment on column mart.snapshots.due_at is 'When it was due, by the schedule at the time of the snapshot before; null: not scheduled.';
 comment on column mart.snapshots.begun_late_by is 'How long after that its first page was asked for; null where it was not late or not scheduled. Much more than the wait for other targets is a gap.';
-comment on column mart.snapshots.proof is 'Why the rows are one true state: single_page, chained, chained_to_last or double_collect.';
+comment on column mart.snapshots.proof is 'Why the rows are one true state: single_page, chained, chained_to_last, one_version, same_version or double_collect.';
 comment on column mart.snapshots.rows is 'Rows in the snapshot.';
 comment on column mart.snapshots.quantity is 'Sum of the quantities; of tokens their number.';
 comment on column mart.snapshots.entered is 'Rows that were not in the snapshot before; all of them in the first one.';

@@ -37,6 +37,6 @@ comment on column mart.targets.snapshot_at is 'Earliest moment whose state the l
 comment on column mart.targets.snapshot_until is 'Latest moment whose state the last snapshot is.';
 comment on column mart.targets.published_at is 'When the last snapshot became visible here.';
 comment on column mart.targets.next_due_at is 'When the next snapshot is due, by the schedule; null: taken by hand only.';
-comment on column mart.targets.proof is 'Why the last snapshot is one true state: single_page, chained, chained_to_last or double_collect.';
+comment on column mart.targets.proof is 'Why the last snapshot is one true state: single_page, chained, chained_to_last, one_version, same_version or double_collect.';
 comment on column mart.targets.rows is 'Rows of the last snapshot.';
 comment on column mart.targets.quantity is 'Sum of the quantities in the last snapshot; of tokens their number.';

@@ -11,7 +11,7 @@ def test_the_demo_takes_its_rounds_and_a_second_one_goes_on(holdfast):
         for rounds in (2, 1):
             done = holdfast("demo", "--rounds", str(rounds))
             assert done.returncode == 0, done.stdout + done.stderr
-            assert done.stdout.count("7 snapshots published") == rounds
+            assert done.stdout.count("8 snapshots published") == rounds
             assert "Three things to try next" in done.stdout
         assert holdfast("--demo", "status").stdout.count("double_collect") == 3
         asked = holdfast("postgres", "--demo", "psql", "-Atc", "select count(*) from snapshot")

@@ -271,3 +271,14 @@ def test_a_principal_with_tied_rows_is_proven_at_rest(
     assert current(pipeline, "asset_identifier, value_hex, value_repr") == keys(world, holder)
     if v3 and found.proof == "one_version":
         assert (found.api, again.proof, again.requests) == ("v3", "same_version", 1)
+
+
+@pytest.mark.parametrize(("api", "most"), [("v1", 10), ("v3", 62)])
+def test_one_change_far_down_costs_v1_a_few_pages_and_v3_all_of_them(pipeline, world, api, most):
+    """Why v1 is asked while both answer."""
+    large = world.add_hiro_principal(600)
+    take(pipeline, large, api=api)
+    world.hiro_transfer_out(large, 431)
+    changed = take(pipeline, large, api=api)
+    assert (counts(changed), changed.requests <= most) == ((0, 1, 0, 0), True)
+    assert changed.requests > most // 2

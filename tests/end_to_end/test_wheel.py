@@ -152,7 +152,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_demo_runs_in_an_empty_folder(installed: Installed, folder: Path) -> None:
     done = installed.holdfast("demo", "--rounds", "1", at=folder)
-    assert "Round 1: 7 snapshots published" in done.stdout
+    assert "Round 1: 8 snapshots published" in done.stdout
     assert f"its data is in {folder}/.holdfast/demo." in done.stdout
     assert [found.name for found in folder.iterdir()] == [".holdfast"]
     refused = installed.run(
