@@ -17,7 +17,7 @@ ANEW := --clear
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test test-poolers test-browser test-wheel test-busy trial faults bench bench-quick bench-sql lint format constraints docs clean
+.PHONY: help install demo up down test test-poolers test-browser test-beside test-wheel test-busy trial faults bench bench-quick bench-sql lint format constraints docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -61,6 +61,16 @@ test-poolers: $(INSTALLED) ## the tests behind a real pgbouncer (apt-get install
 
 test-browser: $(INSTALLED) ## Dagster's pages in a real browser (apt-get install chromium)
 	@$(BIN)/python -m pytest -n 0 -m browser tests/browser
+
+BESIDE := tests/beside/.venv
+
+test-beside: $(INSTALLED) ## Holdfast in a Dagster on Postgres (installs dagster-postgres, apart)
+	@$(PYTHON) -m venv --clear $(BESIDE)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		"$$($(BESIDE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	@$(BESIDE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		dagster-postgres==0.29.27 psycopg2-binary==2.9.13
+	@$(BESIDE)/bin/python -m pytest -n 0 -m beside tests/beside
 
 test-wheel: $(INSTALLED) ## build the wheel, and use it where the checkout is out of reach (a minute)
 	@$(BIN)/python -m pytest -n 0 -m wheel tests/end_to_end/test_wheel.py
@@ -114,7 +124,7 @@ docs: $(INSTALLED) ## what is written from code: configuration.md, .env.example,
 HOME_FOLDER = $${HOLDFAST_HOME:-.holdfast}
 
 clean: down ## stop all; remove .venv, caches and the demo's data, never yours
-	@rm -rf $(VENV) $(PEERS_VENV) benchmarks/.scratch .mypy_cache .pytest_cache .ruff_cache .hypothesis dist "$(HOME_FOLDER)/demo"
+	@rm -rf $(VENV) $(PEERS_VENV) $(BESIDE) benchmarks/.scratch .mypy_cache .pytest_cache .ruff_cache .hypothesis dist "$(HOME_FOLDER)/demo"
 	@find pipelines tests sql benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d "$(HOME_FOLDER)/postgres" ]; then \
 		echo "Your data is kept, in $(HOME_FOLDER)/postgres. To lose it: rm -r $(HOME_FOLDER)"; fi

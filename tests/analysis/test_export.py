@@ -130,7 +130,7 @@ def test_names_come_as_they_are_unless_a_spreadsheet_has_to_be_safe_of_them(driv
 )
 def test_a_formula_where_a_spreadsheet_may_begin_a_cell_is_made_safe(driver, text, safe):
     column = Column("name", Kind.TEXT)
-    made = sql.SQL("select {} from (select {}::text as name) t").format(
+    made = sql.SQL("select {} from (select {}::text as name) q").format(
         _csv_text(column, safe=True), sql.Literal(text)
     )
     assert driver.execute(made).fetchone() == (safe,)
