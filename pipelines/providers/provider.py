@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -170,7 +169,7 @@ class Target(BaseModel, ABC):
         """The one of the provider's APIs that it is to be read by, where that was said of it."""
         return None
 
-    @cached_property
+    @property
     def name(self) -> str:
         """`provider:subject?options`: the target's identity everywhere. Options too long for an
         index are represented by their hash."""

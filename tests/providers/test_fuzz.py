@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import MalformedAnswer, ProviderError, TornWalk
+from pipelines.errors import BrokenAnswer, MalformedAnswer, ProviderError, TornWalk
 from pipelines.providers.damage import FREAKS, VALUES, encode, mutations, strictly
 from pipelines.providers.pages import Page
 from tests.providers import fuzzing
