@@ -32,6 +32,8 @@ happened, to which provider, target and page, and what to do.
     ├── WarehouseUnreachable   (t)  no connection to Postgres, or it was lost
     ├── WarehouseInterrupted   (t)  Postgres gave up: no disk, a lock, a timeout, a deadlock
     └── WarehouseRefused            Postgres does not accept what it was given
+        └── AccessRefused           it does not let us in, or a right is missing; a
+                                    ConfigurationError, too: DATABASE_URL names another role's place
 
 (t): transient, another attempt may succeed.
 """
@@ -214,3 +216,8 @@ class WarehouseInterrupted(HoldfastError):
 
 class WarehouseRefused(HoldfastError):
     """Postgres does not accept what it was given: a right is missing, a check failed."""
+
+
+class AccessRefused(WarehouseRefused, ConfigurationError):
+    """Postgres does not let us in (a wrong password, no such database), or the role lacks a right:
+    what is wrong is the configuration, and so is the exit code."""

@@ -61,7 +61,8 @@ def _print_table(findings: list[Finding]) -> None:
         found = counts.setdefault(finding.rule.name, dict.fromkeys(datasets))
         found[finding.dataset] = finding.count or "ok"
     rows = [[name.replace("_", " "), *found.values()] for name, found in counts.items()]
-    out.print(rows_table(["rule", *datasets], rows, "What was found broken, rule by rule"))
+    title = "What was found, rule by rule"
+    out.print(rows_table(["rule", *datasets], rows, title))
 
 
 def _print_finding(finding: Finding) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from pipelines.errors import (
+    AccessRefused,
     ConfigurationError,
     HoldfastError,
     WarehouseInterrupted,
@@ -43,6 +44,7 @@ _NOT_LET_IN = (
 that failed; of a server that speaks another language than English these are taken as passing."""
 _QUOTING = ("22",)
 """SQLSTATE of errors whose message quotes the value that was refused."""
+_NO_RIGHT = "42501"
 _PASSING = ("40", "53", "55P03", "57014")
 """SQLSTATE of what may pass by itself: deadlocks, want of disk or memory, locks, timeouts."""
 
@@ -175,12 +177,12 @@ class Warehouse:
             words = [*str(error).strip().splitlines(), "no reason given"][0]
             refusal = words.partition("FATAL:")[2].strip()
             if any(sign in refusal for sign in _NOT_LET_IN):
-                return WarehouseRefused(
-                    f"Postgres at {self.place} does not let us in: {refusal}. Are the user, the"
-                    " password and the database in DATABASE_URL right?"
+                return AccessRefused(
+                    f"Postgres at {self.place} does not let us in: {refusal.rstrip('.')}. Are the"
+                    " user, the password and the database in DATABASE_URL right?"
                 )
             return WarehouseUnreachable(
-                f"Postgres at {self.place} can't be reached: {words}."
+                f"Postgres at {self.place} can't be reached: {words.rstrip('.')}."
                 " Is it running, and is DATABASE_URL right?"
             )
         said = getattr(getattr(error, "diag", None), "message_primary", None)
@@ -189,7 +191,8 @@ class Warehouse:
         words_and_state = f"{said or error.__class__.__name__} (SQLSTATE {state})"
         if state.startswith(_PASSING):
             return WarehouseInterrupted(f"Postgres at {self.place} gave up: {words_and_state}")
-        return WarehouseRefused(f"Postgres at {self.place} refused: {words_and_state}")
+        kind = AccessRefused if state == _NO_RIGHT else WarehouseRefused
+        return kind(f"Postgres at {self.place} refused: {words_and_state}")
 
 
 @dataclass(frozen=True)

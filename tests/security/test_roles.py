@@ -258,7 +258,7 @@ def test_an_owner_from_before_the_marts_is_told_who_makes_their_schema(
     with logins.connect("admin") as admin:
         admin.execute("drop schema mart")  # as `holdfast roles` of that version left it
     refused = holdfast("migrate", DATABASE_URL=logins.url("owner"))
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert f"{prefix}owner may not create the schema mart" in refused.stderr
     assert "run holdfast roles" in refused.stderr
     make_roles(logins, holdfast)
@@ -345,5 +345,5 @@ def test_a_password_is_set_without_the_server_ever_seeing_it(prefix: str, admin_
 
 def test_somebody_who_may_not_create_roles_is_told(logins: Logins, holdfast):
     done = holdfast("roles", "--prefix", "other_", DATABASE_URL=logins.url("writer"))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "permission denied to create role" in done.stderr
