@@ -15,7 +15,7 @@ def test_the_demo_takes_its_rounds_and_a_second_one_goes_on(holdfast):
             assert "Three things to try next" in done.stdout
         assert holdfast("--demo", "status").stdout.count("double_collect") == 3
         asked = holdfast("postgres", "--demo", "psql", "-Atc", "select count(*) from snapshot")
-        assert asked.stdout.strip() == "21"
+        assert asked.stdout.strip() == "24"
     finally:
         assert holdfast("--demo", "postgres", "stop").returncode == 0
 

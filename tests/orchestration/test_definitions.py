@@ -313,5 +313,5 @@ def test_all_keys_get_the_prefix_and_the_group_that_are_set(tmp_path):
     assert job.asset_layer.selected_asset_keys == {
         dg.AssetKey(["company", "holdfast", "hiro_nft_holdings"])
     }
-    names = run_config(PROVIDERS["hiro"], ["x"], called=Names.of(runtime.settings))
+    names = run_config(PROVIDERS["hiro"], [], called=Names.of(runtime.settings))
     assert list(names["ops"]) == [node.name for node in job.nodes]
