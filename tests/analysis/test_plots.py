@@ -31,6 +31,8 @@ def change(label, *, first=False, **counts) -> Change:
         label,
         PublishedSnapshot(
             snapshot_id=2,
+            chain_tip=None,
+            api=None,
             target_id=1,
             previous_id=None if first else 1,
             run_key="run",

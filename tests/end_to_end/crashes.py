@@ -54,7 +54,7 @@ REGISTERED = Point("the target is registered", "pipelines.taking:register_target
 FIRST_PAGE = Point("the first page is staged", "pipelines.warehouse.staging:Staging.write")
 FIRST_WALK = Point("the first of two walks is staged", _FINISH)
 LAST_PAGE = Point("the last page is staged", _FINISH, side="entered", nth=2)
-PROVEN = Point("the walk is proven", "pipelines.walks:Walks.until_proven")
+PROVEN = Point("the walk is proven", "pipelines.walks:Walks.accepted", side="entered")
 LOCKED = Point("the target is locked", f"{_LOAD}:_lock")
 DELTA = Point("the delta is made", f"{_LOAD}:make_delta")
 HISTORY = Point("history is written", f"{_LOAD}:_keep_history")
