@@ -21,6 +21,10 @@ from pipelines.trials.kinds import (
     Worlds,
 )
 
+UNSEEN = frozenset({Proof.SAME_VERSION})
+"""Where blocks come and go while nobody looks, no tag and no tip tells: a block that changed the
+set was above all that was seen, and was orphaned. What it moved stays, under the old tag."""
+
 
 def chained_under_forks(provider: str) -> Worlds:
     """Blocks that are orphaned leave what they moved, and forks that return insert rows further
@@ -28,7 +32,7 @@ def chained_under_forks(provider: str) -> Worlds:
 
     def world(name: str, about: str, **how: Any) -> TrialWorld:
         how = {"proof": Proof.CHAINED, "chances": (0.03, 0.1), "late_rows": True, **how}
-        return TrialWorld(f"{provider}-{name}", provider, about, attacks=True, **how)
+        return TrialWorld(f"{provider}-{name}", provider, about, attacks=True, limits=UNSEEN, **how)
 
     yield world("forks", "one to eight blocks are orphaned, and some return", changes=WITH_FORKS)
     yield world("forks-parallel", "the same, four pages at once", changes=WITH_FORKS, workers=4)
@@ -46,7 +50,7 @@ def to_last_under_forks(provider: str) -> Worlds:
         how = {"rows": (60, 150), "chances": (0.01, 0.04), "late_rows": True, **how}
         name = f"{provider}-since-{name}"
         proof = Proof.CHAINED_TO_LAST
-        return TrialWorld(name, provider, about, proof=proof, attacks=True, **how)
+        return TrialWorld(name, provider, about, proof=proof, attacks=True, limits=UNSEEN, **how)
 
     yield world("forks", "one to eight blocks are orphaned, and some return", changes=WITH_FORKS)
     yield world(
@@ -90,6 +94,7 @@ def of_one_version(provider: str, api: str) -> Worlds:
             "late_rows": True,
             "attacks": True,
             "api": api,
+            "limits": UNSEEN if Proof.SAME_VERSION is not how.get("proof") else frozenset(),
             **how,
         }
         return TrialWorld(f"{provider}-{api}-{name}", provider, about, **how)
@@ -122,6 +127,13 @@ def _unchanged(world: Callable[..., TrialWorld]) -> Worlds:
     """A set that has the tag still that it had: nothing but forks happens to it."""
     still = {"proof": Proof.SAME_VERSION, "chances": (0.002, 0.01), "evidence": False}
     yield world("still", "little happens, so that most looks find the same tag", **still)
+    yield world(
+        "still-forking",
+        "little happens but forks, at any time: blocks that nobody saw come and go",
+        **still | {"chances": (0.01, 0.03)},
+        changes={**SWAPS, **FORKS},
+        promises=False,
+    )
     yield world(
         "still-forks",
         "little happens but forks, before every other snapshot",
@@ -172,6 +184,7 @@ def tied(provider: str) -> Worlds:
     def world(name: str, about: str, **how: Any) -> TrialWorld:
         how = {"proof": Proof.ONE_VERSION, "rows": (3, 9), "begins": ("tie", "tie"), **how}
         how = {"chances": (0.005, 0.02), "late_rows": True, "attacks": True, **how}
+        how |= {"limits": UNSEEN}
         return TrialWorld(f"{provider}-{name}", provider, about, **how)
 
     yield world("tied", "left-over rows at the same place as others, by the first API", api="v1")

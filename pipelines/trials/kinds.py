@@ -46,7 +46,8 @@ class TrialWorld:
     proof is given more. What `begins` names happens to the set before anybody looks, and something
     of `between` before every other snapshot. `late_rows`: something may happen after the tag of an
     answer was computed, and before its rows are read. `api` is the one of the provider's that is
-    asked; "": the one that the settings choose by themselves.
+    asked; "": the one that the settings choose by themselves. `limits` are proofs that promise
+    nothing here, beside the one on trial that does.
     """
 
     name: str
@@ -71,6 +72,7 @@ class TrialWorld:
     between: Mapping[str, int] = field(default_factory=dict)
     late_rows: bool = False
     api: str = ""
+    limits: frozenset[Proof] = frozenset()
 
 
 STICKY = Cache(keep=40, hits=0.7, honest=False)
