@@ -13,6 +13,7 @@ from pipelines.trials.kinds import (
     FORKS,
     HONEST,
     LONG,
+    SELDOM_BEHIND,
     STICKY,
     SWAPS,
     WITH_BURSTS,
@@ -38,9 +39,10 @@ def chained_under_forks(provider: str) -> Worlds:
     yield world("forks-parallel", "the same, four pages at once", changes=WITH_FORKS, workers=4)
     yield world(
         "forks-replicas",
-        "the same, and servers in turn that are up to four states behind",
+        "the same, and servers in turn, every tenth two states behind",
         changes=WITH_FORKS,
-        replicas=(0, 2, 4),
+        chances=(0.005, 0.02),
+        replicas=SELDOM_BEHIND,
         promises=False,
     )
 
@@ -73,9 +75,10 @@ def to_last_under_forks(provider: str) -> Worlds:
     )
     yield world(
         "forks-replicas",
-        "forks, and servers in turn that are up to four states behind",
+        "forks, and servers in turn, every tenth two states behind",
         changes=WITH_FORKS,
-        replicas=(0, 2, 4),
+        chances=(0.005, 0.02),
+        replicas=SELDOM_BEHIND,
         rows=(40, 80),
         promises=False,
         evidence=False,
@@ -160,18 +163,20 @@ def _limits_of_one_version(world: Callable[..., TrialWorld]) -> Worlds:
     )
     yield world(
         "forks-replicas",
-        "forks, and servers in turn that are up to four states behind",
+        "forks, and servers in turn, every tenth two states behind",
         changes=WITH_FORKS,
         chances=(0.005, 0.02),
-        replicas=(0, 2, 4),
+        rows=(3, 10),
+        replicas=SELDOM_BEHIND,
         promises=False,
         evidence=False,
     )
     yield world(
         "replicas",
-        "servers in turn that are up to four states behind",
-        replicas=(0, 2, 4),
+        "servers in turn, every tenth two states behind",
+        replicas=SELDOM_BEHIND,
         chances=(0.005, 0.02),
+        rows=(3, 10),
         promises=False,
         evidence=False,
     )

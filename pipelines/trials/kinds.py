@@ -75,6 +75,8 @@ class TrialWorld:
     limits: frozenset[Proof] = frozenset()
 
 
+SELDOM_BEHIND = (0,) * 9 + (2,)
+"""Of servers of which more lag, hardly two ever agree on a tip or a tag: nothing is accepted."""
 STICKY = Cache(keep=40, hits=0.7, honest=False)
 HONEST = Cache(keep=20, hits=0.1, honest=True)
 TINY = {"rows": (3, 10), "page_size": 6, "proof": Proof.SINGLE_PAGE, "chances": (0.1, 0.3)}

@@ -75,7 +75,8 @@ class Verdict:
             for proof in self.proofs
             if tally.wrong[proof] and not self.is_limit(proof)
         ]
-        if self.finished and tally.accepted[self.world.proof] < self.asked:
+        due = self.finished and self.world.promises
+        if due and tally.accepted[self.world.proof] < self.asked:
             accepted = tally.accepted[self.world.proof]
             faults.append(f"{name}: {accepted} snapshots accepted, of {self.asked} asked for")
         if self.finished and self.world.evidence and not self.is_evidence:
