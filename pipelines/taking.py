@@ -108,6 +108,7 @@ class Taking:
         self._moment = moment
         self._tips, self._ways = self._begin_with(client, warehouse)
         self._kept_orphaned: set[str] = set()
+        self._answered: set[str | None] = set()
 
     @staticmethod
     def _begin_with(client: Client, warehouse: Warehouse) -> tuple[Tips | None, Ways]:
@@ -176,6 +177,7 @@ class Taking:
                 found = desk.publish(
                     self._run, proven, walks.accepted(proven), self._guard(target), self._moment
                 )
+        self._answered.add(proven.api)
         return Taken(target, *found)
 
     def finish(self) -> None:
@@ -185,7 +187,7 @@ class Taking:
                 keep_notices(connection, self._client.provider.name, self._client.notices.heard)
                 if self._tips and self._tips.followed:
                     keep_followed(connection, self._client.provider.name, self._tips.followed)
-                if self._ways.is_automatic:
+                if self._ways.is_automatic and self._ways.current.api in self._answered:
                     keep_api(connection, self._client.provider, self._ways.current)
         except HoldfastError as error:
             logger.warning("what the provider announced could not be kept: %s", error)
@@ -235,6 +237,7 @@ class Taking:
             except Contradicted as contradicted:
                 logger.warning("%s: %s; reading every page", one.target.name, contradicted)
                 return Doubtful(one.target)
+        self._answered.add(rests.api)
         return Taken(one.target, *found)
 
     def _guard(self, target: Target) -> Guard:
