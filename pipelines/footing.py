@@ -2,7 +2,9 @@
 their pages were read at. extract/proof.py says why each has to be part of the chain."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from operator import itemgetter
 
 from pipelines.desk import Proven
 from pipelines.errors import TornWalk
@@ -24,7 +26,8 @@ class Footing:
     def __init__(self, tips: Tips | None, base: Base | None, dataset: Dataset) -> None:
         self._tips = tips
         self._base = base
-        self._dataset = dataset
+        height = dataset.height
+        self._height = dataset.column_names.index(height) if height else None
         self._seen: dict[str, None] = {}
 
     @property
@@ -78,7 +81,12 @@ class Footing:
 
     def is_settled(self, row: Row) -> bool:
         """Whether a row came before the tip that the published ones were read at."""
-        if self._base is None or self._dataset.height is None:
+        if self._base is None or self._height is None:
             return True
-        height = row[self._dataset.column_names.index(self._dataset.height)]
+        height = row[self._height]
         return isinstance(height, int) and height <= self._base.block.height
+
+    @property
+    def block_of(self) -> Callable[[Row], object] | None:
+        """The block that a row came from, by its height; None where rows come from none."""
+        return itemgetter(self._height) if self._height is not None else None

@@ -163,8 +163,16 @@ class Walks:
             return None
         self._footing.begin(asks=False)
         limit, window = self._page_size, self._client.settings.concurrency
+        footing = self._footing
         attempt = ToLast(
-            fetch, limit, self._client.ahead, window, listing, self._note, self._footing.is_settled
+            fetch,
+            limit,
+            self._client.ahead,
+            window,
+            listing,
+            self._note,
+            footing.is_settled,
+            footing.block_of,
         )
         try:
             difference = attempt.run(self._desk.stagings[0])

@@ -14,8 +14,11 @@ block: then no fork parted below any of them, and what entered did so above. Els
 there still, and nothing but rows that were read stand above it. As many rows below it as there were
 when that was published: they are the same rows, by the rule above. Fewer: some of them have left;
 each that a page showed to be missing between two that were its neighbours has left and can't come
-back in its place. When, after the last of those pages, the top is read and shows just as many fewer
-below x as were seen to be missing, these are all that are. The first case is a link like any other,
+back in its place. Rows of one block may be tied, and then stand in another order on each page: one
+is missing only where the page has all of its block (without that rule 8 of 650 snapshots were wrong
+in a world of left-over rows, with it none of 400). When, after the last of those pages, the top is
+read and shows just as many fewer below x as were seen to be missing, these are all that are: the
+numbers have to sum up for the whole set. The first case is a link like any other,
 and holds for replicas that lag, too; the second one needs that the last answer shows no older state
 than those before it. Both need that no fork parted below the rows that were published: the newest
 block after that walk, its tip, has to be part of the chain still, and the lowest row that a page

@@ -6,6 +6,10 @@ below it needs to be read. Where some have left, pages in between are asked for,
 that they are missing from, until each of them was seen to be missing; then the top is read anew
 (extract.proof says why that is a proof).
 
+Rows of one block are an exception to the order: blocks that were orphaned leave rows that stand at
+the same place as others, and each page shows those in another order. A row that is not where it was
+may be on the next page. So it counts as missing only on a page that has the whole of its block.
+
 Where a whole walk would cost about as much, or an answer contradicts the order, the attempt is
 given up, and a whole walk does the work.
 """
@@ -24,7 +28,7 @@ from pipelines.extract.ahead import ReadAhead
 from pipelines.extract.fetch import Fetch, Fetched
 from pipelines.extract.missing import END, Known, Missing, before_first
 from pipelines.extract.walk import chained
-from pipelines.providers.pages import Row
+from pipelines.providers.pages import Page, Row
 
 logger = logging.getLogger(__name__)
 
@@ -100,9 +104,11 @@ class ToLast:
         listing: Listing,
         on_page: Callable[[Fetched[int]], None],
         is_settled: Callable[[Row], bool] = lambda _: True,
+        block_of: Callable[[Row], object] | None = None,
     ) -> None:
         """`is_settled`: whether a row came before the tip that the published ones were read at. One
-        that did not is of an orphaned block, and the next block may put rows below it."""
+        that did not is of an orphaned block, and the next block may put rows below it. `block_of`:
+        the block of a row, where rows come from blocks."""
         self._fetch = fetch
         self._limit = limit
         self._ahead = ahead
@@ -110,6 +116,7 @@ class ToLast:
         self._listing = listing
         self._on_page = on_page
         self._is_settled = is_settled
+        self._block_of = block_of
         self._missing = Missing()
         self._first: Fetched[int] | None = None
         self._spent = self._tops = 0
@@ -200,12 +207,27 @@ class ToLast:
             if gone < 0 or (seen and found.rank >= seen[-1].known.rank):
                 raise GivenUp("known rows stand in another order")
             seen.append(_Seen(found, gone))
-        shown = [row.known for row in seen]
-        shown = ([above] if above else []) + shown + ([END] if page.last else [])
         if seen or page.last:
-            for high, low in pairwise(shown):
-                self._missing.add(low, high)
+            self._note_missing(page, new, [row.known for row in seen], above)
         return seen
+
+    def _note_missing(
+        self, page: Page[int], new: int, shown: list[Known], above: Known | None
+    ) -> None:
+        """What stood between two rows that are neighbours on this page is missing, unless it may be
+        of the block that the page begins in, or of the one that it ends in."""
+        blocks = [self._block_of(row) if self._block_of else None for row in page.rows[new:]]
+        cut_above = blocks[0] if self._block_of and shown and not above and page.start else None
+        cut_below = blocks[-1] if self._block_of and shown and not page.last else None
+        neighbours: list[tuple[Known, object]] = [(above, None)] if above else []
+        neighbours += zip(shown, blocks, strict=True)
+        neighbours += [(END, None)] if page.last else []
+        for (high, upper), (low, lower) in pairwise(neighbours):
+            is_whole = (cut_above is None or upper != cut_above) and (
+                cut_below is None or lower != cut_below
+            )
+            if is_whole:
+                self._missing.add(low, high)
 
     def _unexplained(self, seen: _Seen) -> int:
         """How many of the rows that left below this one have not been found yet."""
@@ -218,7 +240,8 @@ class ToLast:
         while stretches := list(self._stretches(rows)):
             requests = sum(self._estimate(*stretch) for stretch in stretches)
             self._refuse_dear(requests + AGREEING, total)
-            starts = {self._middle(*stretch, total) for stretch in stretches} - probed
+            middles = {self._middle(*stretch, total) for stretch in stretches}
+            starts = {self._start(middle, probed, total) for middle in middles} - probed
             if not starts:
                 return
             for batch in _batches(sorted(starts, reverse=True), self._window):
@@ -265,13 +288,24 @@ class ToLast:
         return min(pages, missing * (math.log2(pages / missing) + 1))
 
     def _middle(self, lower: _Seen, upper: _Seen, total: int) -> int:
-        """Where to ask for the page in the middle of a stretch; for a short one, where it begins.
+        """Where to ask for the page in the middle of a stretch; for a short one, a page that has it
+        in its middle.
 
         Whole pages are counted from its upper end, so that no two of them overlap by more than the
         row that neighbours share."""
         begins = total - (upper.known.rank - upper.gone)
-        skipped = self._pages_between(lower, upper) // 2
-        return max(0, min(begins + skipped * (self._limit - 1), total - 1))
+        pages = self._pages_between(lower, upper)
+        if pages == 1:
+            rows = upper.known.rank - upper.gone - (lower.known.rank - lower.gone)
+            begins -= max(0, self._limit - rows) // 2
+        return max(0, min(begins + pages // 2 * (self._limit - 1), total - 1))
+
+    def _start(self, middle: int, probed: set[int], total: int) -> int:
+        """That page; one that ends or begins in its middle, where it was read already: what is
+        missing may be of the block that it begins or ends in."""
+        half = self._limit // 2
+        others = (min(middle + half, total - 1), max(middle - half, 0))
+        return next((start for start in (middle, *others) if start not in probed), middle)
 
     def _pages_of(self, rows: int) -> int:
         return max(1, math.ceil(rows / (self._limit - 1)))

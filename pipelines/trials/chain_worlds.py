@@ -13,6 +13,7 @@ from pipelines.trials.kinds import (
     FORKS,
     HONEST,
     LONG,
+    SELDOM_BEHIND,
     STICKY,
     SWAPS,
     WITH_BURSTS,
@@ -21,6 +22,10 @@ from pipelines.trials.kinds import (
     Worlds,
 )
 
+UNSEEN = frozenset({Proof.SAME_VERSION})
+"""Where blocks come and go while nobody looks, no tag and no tip tells: a block that changed the
+set was above all that was seen, and was orphaned. What it moved stays, under the old tag."""
+
 
 def chained_under_forks(provider: str) -> Worlds:
     """Blocks that are orphaned leave what they moved, and forks that return insert rows further
@@ -28,15 +33,16 @@ def chained_under_forks(provider: str) -> Worlds:
 
     def world(name: str, about: str, **how: Any) -> TrialWorld:
         how = {"proof": Proof.CHAINED, "chances": (0.03, 0.1), "late_rows": True, **how}
-        return TrialWorld(f"{provider}-{name}", provider, about, attacks=True, **how)
+        return TrialWorld(f"{provider}-{name}", provider, about, attacks=True, limits=UNSEEN, **how)
 
     yield world("forks", "one to eight blocks are orphaned, and some return", changes=WITH_FORKS)
     yield world("forks-parallel", "the same, four pages at once", changes=WITH_FORKS, workers=4)
     yield world(
         "forks-replicas",
-        "the same, and servers in turn that are up to four states behind",
+        "the same, and servers in turn, every tenth two states behind",
         changes=WITH_FORKS,
-        replicas=(0, 2, 4),
+        chances=(0.005, 0.02),
+        replicas=SELDOM_BEHIND,
         promises=False,
     )
 
@@ -46,7 +52,7 @@ def to_last_under_forks(provider: str) -> Worlds:
         how = {"rows": (60, 150), "chances": (0.01, 0.04), "late_rows": True, **how}
         name = f"{provider}-since-{name}"
         proof = Proof.CHAINED_TO_LAST
-        return TrialWorld(name, provider, about, proof=proof, attacks=True, **how)
+        return TrialWorld(name, provider, about, proof=proof, attacks=True, limits=UNSEEN, **how)
 
     yield world("forks", "one to eight blocks are orphaned, and some return", changes=WITH_FORKS)
     yield world(
@@ -69,9 +75,10 @@ def to_last_under_forks(provider: str) -> Worlds:
     )
     yield world(
         "forks-replicas",
-        "forks, and servers in turn that are up to four states behind",
+        "forks, and servers in turn, every tenth two states behind",
         changes=WITH_FORKS,
-        replicas=(0, 2, 4),
+        chances=(0.005, 0.02),
+        replicas=SELDOM_BEHIND,
         rows=(40, 80),
         promises=False,
         evidence=False,
@@ -90,6 +97,7 @@ def of_one_version(provider: str, api: str) -> Worlds:
             "late_rows": True,
             "attacks": True,
             "api": api,
+            "limits": UNSEEN if Proof.SAME_VERSION is not how.get("proof") else frozenset(),
             **how,
         }
         return TrialWorld(f"{provider}-{api}-{name}", provider, about, **how)
@@ -123,6 +131,13 @@ def _unchanged(world: Callable[..., TrialWorld]) -> Worlds:
     still = {"proof": Proof.SAME_VERSION, "chances": (0.002, 0.01), "evidence": False}
     yield world("still", "little happens, so that most looks find the same tag", **still)
     yield world(
+        "still-forking",
+        "little happens but forks, at any time: blocks that nobody saw come and go",
+        **still | {"chances": (0.01, 0.03)},
+        changes={**SWAPS, **FORKS},
+        promises=False,
+    )
+    yield world(
         "still-forks",
         "little happens but forks, before every other snapshot",
         **still,
@@ -148,18 +163,20 @@ def _limits_of_one_version(world: Callable[..., TrialWorld]) -> Worlds:
     )
     yield world(
         "forks-replicas",
-        "forks, and servers in turn that are up to four states behind",
+        "forks, and servers in turn, every tenth two states behind",
         changes=WITH_FORKS,
         chances=(0.005, 0.02),
-        replicas=(0, 2, 4),
+        rows=(3, 10),
+        replicas=SELDOM_BEHIND,
         promises=False,
         evidence=False,
     )
     yield world(
         "replicas",
-        "servers in turn that are up to four states behind",
-        replicas=(0, 2, 4),
+        "servers in turn, every tenth two states behind",
+        replicas=SELDOM_BEHIND,
         chances=(0.005, 0.02),
+        rows=(3, 10),
         promises=False,
         evidence=False,
     )
@@ -172,6 +189,7 @@ def tied(provider: str) -> Worlds:
     def world(name: str, about: str, **how: Any) -> TrialWorld:
         how = {"proof": Proof.ONE_VERSION, "rows": (3, 9), "begins": ("tie", "tie"), **how}
         how = {"chances": (0.005, 0.02), "late_rows": True, "attacks": True, **how}
+        how |= {"limits": UNSEEN}
         return TrialWorld(f"{provider}-{name}", provider, about, **how)
 
     yield world("tied", "left-over rows at the same place as others, by the first API", api="v1")

@@ -46,7 +46,8 @@ class TrialWorld:
     proof is given more. What `begins` names happens to the set before anybody looks, and something
     of `between` before every other snapshot. `late_rows`: something may happen after the tag of an
     answer was computed, and before its rows are read. `api` is the one of the provider's that is
-    asked; "": the one that the settings choose by themselves.
+    asked; "": the one that the settings choose by themselves. `limits` are proofs that promise
+    nothing here, beside the one on trial that does.
     """
 
     name: str
@@ -71,8 +72,11 @@ class TrialWorld:
     between: Mapping[str, int] = field(default_factory=dict)
     late_rows: bool = False
     api: str = ""
+    limits: frozenset[Proof] = frozenset()
 
 
+SELDOM_BEHIND = (0,) * 9 + (2,)
+"""Of servers of which more lag, hardly two ever agree on a tip or a tag: nothing is accepted."""
 STICKY = Cache(keep=40, hits=0.7, honest=False)
 HONEST = Cache(keep=20, hits=0.1, honest=True)
 TINY = {"rows": (3, 10), "page_size": 6, "proof": Proof.SINGLE_PAGE, "chances": (0.1, 0.3)}

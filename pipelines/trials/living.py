@@ -39,7 +39,7 @@ class LivingSet:
         rows: Rows = ()
         for _ in range(rng.randint(*kind.rows)):
             rows = self._with(rows, self._new())
-        self._show(rows)
+            self._show(rows)
         self._events: dict[str, Callable[[], None]] = {
             "in": lambda: self._show(self._enter(self._rows())),
             "out": lambda: self._show(self._leave(self._rows())),

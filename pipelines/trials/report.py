@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pipelines.providers.proofs import Proof
 from pipelines.trials.tally import Verdict
 
 _COLUMNS = (
@@ -46,22 +47,20 @@ def _lines(verdict: Verdict) -> Iterable[list[str]]:
                 f"{tally.requests / accepted:.2f}" if accepted else "",
                 f"{tally.naive_accepted:,}",
                 f"{tally.naive_wrong:,} ({tally.naive_share:.1%})",
-                _remark(verdict),
             ]
-        yield line + [""] * (len(_COLUMNS) - len(line))
+        line += [""] * (len(_COLUMNS) - 1 - len(line))
+        yield [*line, _remark(verdict, proof)]
 
 
-def _remark(verdict: Verdict) -> str:
-    remarks = [] if verdict.is_evidence or not verdict.tally.naive_walks else ["no evidence"]
-    remarks += [] if verdict.world.promises else [_limit(verdict)]
+def _remark(verdict: Verdict, proof: Proof) -> str:
+    """Whether the world shows anything, and what is known to go wrong in it, with how often."""
+    tally = verdict.tally
+    shows_nothing = tally.naive_walks and not verdict.is_evidence
+    remarks = ["no evidence"] if shows_nothing and proof is verdict.world.proof else []
+    if verdict.is_limit(proof) and tally.accepted[proof]:
+        share = tally.wrong[proof] / tally.accepted[proof]
+        remarks.append(f"a known limit: {share:.2%} wrong")
     return ", ".join(remarks)
-
-
-def _limit(verdict: Verdict) -> str:
-    """What is known to go wrong in such a world, with how often it does."""
-    proof = verdict.world.proof
-    accepted, wrong = verdict.tally.accepted[proof], verdict.tally.wrong[proof]
-    return f"a known limit: {wrong / accepted:.2%} wrong" if accepted else "a known limit"
 
 
 def as_json(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
@@ -81,6 +80,7 @@ def as_json(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
                     "accepted": verdict.tally.accepted[proof],
                     "wrong": verdict.tally.wrong[proof],
                     "upper_bound_95": verdict.bound(proof),
+                    "known_limit": verdict.is_limit(proof),
                 }
                 for proof in verdict.proofs
             },

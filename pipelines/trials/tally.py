@@ -60,6 +60,11 @@ class Verdict:
     def bound(self, proof: Proof) -> float:
         return upper_bound(self.tally.wrong[proof], self.tally.accepted[proof])
 
+    def is_limit(self, proof: Proof) -> bool:
+        """Whether it is known that the proof can be wrong in such a world; one page never is."""
+        promises = self.world.promises and proof not in self.world.limits
+        return not promises and proof is not Proof.SINGLE_PAGE
+
     @property
     def faults(self) -> list[str]:
         """Why the trial has failed in this world; empty where it has not."""
@@ -68,9 +73,10 @@ class Verdict:
             f"{name}: {tally.wrong[proof]} of {tally.accepted[proof]} snapshots by {proof} were"
             " never true"
             for proof in self.proofs
-            if tally.wrong[proof] and (self.world.promises or proof is Proof.SINGLE_PAGE)
+            if tally.wrong[proof] and not self.is_limit(proof)
         ]
-        if self.finished and tally.accepted[self.world.proof] < self.asked:
+        due = self.finished and self.world.promises
+        if due and tally.accepted[self.world.proof] < self.asked:
             accepted = tally.accepted[self.world.proof]
             faults.append(f"{name}: {accepted} snapshots accepted, of {self.asked} asked for")
         if self.finished and self.world.evidence and not self.is_evidence:

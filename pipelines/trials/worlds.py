@@ -22,6 +22,7 @@ from pipelines.trials.kinds import (
     LONG,
     MIXED,
     PARALLEL,
+    SELDOM_BEHIND,
     STICKY,
     TINY,
     TRADE,
@@ -111,8 +112,8 @@ def _chained_to_last(provider: str) -> Worlds:
     yield world("sticky-cache", "a cache per URL that does not tell", cache=STICKY)
     yield world(
         "replicas",
-        "servers in turn, up to four states behind",
-        replicas=(0, 2, 4),
+        "servers in turn, every tenth two states behind",
+        replicas=SELDOM_BEHIND,
         rows=(40, 80),
         chances=(0.005, 0.02),
         promises=False,

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from pipelines.providers.proofs import Proof
+from pipelines.trials.report import table
 from pipelines.trials.statistics import upper_bound
 from pipelines.trials.tally import Tally, Verdict
 from pipelines.trials.worlds import BY_NAME
@@ -48,3 +51,20 @@ def test_a_trial_fails_for_what_should_not_be(
 ) -> None:
     faults = Verdict(BY_NAME[world], 50, tally(**counts)).faults
     assert [fault in found for found in faults] == [True] * bool(fault)
+
+
+def test_a_proof_that_promises_nothing_in_a_world_is_a_limit_beside_one_that_does() -> None:
+    made = Tally(naive_accepted=100, naive_wrong=10)
+    made.accepted.update({Proof.CHAINED_TO_LAST: 50, Proof.SAME_VERSION: 4})
+    made.wrong.update({Proof.SAME_VERSION: 1})
+    verdict = Verdict(BY_NAME["hiro-since-forks"], 50, made)
+    assert verdict.faults == []
+    assert "a known limit: 25.00% wrong" in table([verdict])
+    made.wrong.update({Proof.CHAINED_TO_LAST: 1})
+    assert "1 of 50 snapshots by chained_to_last were never true" in verdict.faults[0]
+
+
+def test_what_is_missing_is_no_fault_of_a_trial_that_goes_on() -> None:
+    verdict = Verdict(BY_NAME["altura-mixed"], 50, tally(accepted=10, naive_wrong=0))
+    assert len(verdict.faults) == 2
+    assert replace(verdict, finished=False).faults == []

@@ -281,7 +281,7 @@ class HiroChain(Ledger):
         return self._principals[named("hiro", name)]
 
     def _fill(self, holder: HiroPrincipal, tokens: int) -> None:
-        """A past: a few tokens a block and transaction, up to the present block."""
+        """A past: a token or a few for each block and transaction, up to the present block."""
         rng = self.rng
         held: list[Token] = []
         if tokens >= 3 * len(ONE_OF_A_KIND):
@@ -289,12 +289,12 @@ class HiroChain(Ledger):
         while len(held) < tokens:
             held.append(self._new_token())
         present = self.tip.height
-        height, tx_id = present - tokens // 3 - 1, transaction(rng)
+        height, tx_id = present - tokens - 1, transaction(rng)
         rng.shuffle(held)
         rows = []
         for token in held:
             if rng.random() < 0.5:
-                height = min(height + rng.randint(0, 1), present)
+                height = min(height + 1 + rng.randint(0, 1), present)
                 tx_id = transaction(rng)
             rows.append(HiroRow(*token, height, tx_id))
         if rows:
