@@ -2,12 +2,13 @@
 their pages were read at. extract/proof.py says why each has to be part of the chain."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import itemgetter
 
 from pipelines.desk import Proven
-from pipelines.errors import TornWalk
+from pipelines.errors import ProviderError, TornWalk
 from pipelines.extract.proof import Collect
 from pipelines.extract.tips import Base, Tip, Tips
 from pipelines.providers.pages import Row
@@ -19,12 +20,23 @@ logger = logging.getLogger(__name__)
 REORGANISED = "the chain was reorganised: a block that rows were read at is not part of it any more"
 
 
+@contextmanager
+def asking(target: str) -> Iterator[None]:
+    """Errors of what is asked about the chain say so, and for which target."""
+    try:
+        yield
+    except ProviderError as error:
+        raise error.located(f"{target}, blocks of the chain") from None
+
+
 class Footing:
     """`tips`: what the run knows of the chain, None where the provider has none. `base`: the block
-    that the last published snapshot was read at, where that may be rested on."""
+    that the last published snapshot was read at, where that may be rested on. `target`: its name,
+    for messages."""
 
-    def __init__(self, tips: Tips | None, base: Base | None, dataset: Dataset) -> None:
+    def __init__(self, tips: Tips | None, base: Base | None, dataset: Dataset, target: str) -> None:
         self._tips = tips
+        self._target = target
         self._base = base
         height = dataset.height
         self._height = dataset.column_names.index(height) if height else None
@@ -39,8 +51,9 @@ class Footing:
         """A walk begins. With `asks`, the chain's newest block is asked for, as pages don't tell
         it: once a run, for all targets. Raises ProviderError."""
         self._seen.clear()
-        if self._tips and asks and (opened := self._tips.opened()):
-            self._seen[opened] = None
+        with asking(self._target):
+            if self._tips and asks and (opened := self._tips.opened()):
+                self._seen[opened] = None
 
     def note(self, tag: str | None) -> None:
         """A page told the newest block, or nothing about it."""
@@ -60,7 +73,8 @@ class Footing:
         it was read at and through all that this walk saw; None where a whole walk has to tell."""
         if self._tips is None:
             return rests
-        tip = self._tips.standing(rests.collect.ended, rests.collect.tips, self._base)
+        with asking(self._target):
+            tip = self._tips.standing(rests.collect.ended, rests.collect.tips, self._base)
         if tip is None or (rests.claim.proof is Proof.SAME_VERSION and self._forked()):
             return None
         return replace(rests, tip=tip)
@@ -74,7 +88,8 @@ class Footing:
         server does not tell. Raises TornWalk where one of them is not."""
         if self._tips is None:
             return None
-        tip = self._tips.standing(collect.ended, collect.tips)
+        with asking(self._target):
+            tip = self._tips.standing(collect.ended, collect.tips)
         if tip is None and self._tips.is_told:
             raise TornWalk(REORGANISED)
         return tip

@@ -110,6 +110,7 @@ class Taking:
         self._moment = moment
         self._tips, self._ways = self._begin_with(client, warehouse)
         self._kept_orphaned: set[str] = set()
+        self._answered: set[str | None] = set()
 
     @staticmethod
     def _begin_with(client: Client, warehouse: Warehouse) -> tuple[Tips | None, Ways]:
@@ -179,6 +180,7 @@ class Taking:
     def _publish(self, desk: "_Desk", target: Target, proven: Proven, accepted: Accepted) -> Taken:
         """Raises Contradicted. What another run has published meanwhile is as fresh."""
         guard = self._guard(target)
+        self._answered.add(proven.api)
         try:
             return Taken(target, *desk.publish(self._run, proven, accepted, guard, self._moment))
         except Superseded as superseded:
@@ -192,7 +194,7 @@ class Taking:
                 keep_notices(connection, self._client.provider.name, self._client.notices.heard)
                 if self._tips and self._tips.followed:
                     keep_followed(connection, self._client.provider.name, self._tips.followed)
-                if self._ways.is_automatic:
+                if self._ways.is_automatic and self._ways.current.api in self._answered:
                     keep_api(connection, self._client.provider, self._ways.current)
         except HoldfastError as error:
             logger.warning("what the provider announced could not be kept: %s", error)
@@ -223,7 +225,9 @@ class Taking:
     def _publish_unchanged(self, one: Unchanged) -> Outcome:
         accepted, rests = one.accepted, one.rests
         if self._tips:
-            proven = Footing(self._tips, one.base, self._client.provider.dataset).confirmed(rests)
+            dataset = self._client.provider.dataset
+            footing = Footing(self._tips, one.base, dataset, one.target.name)
+            proven = footing.confirmed(rests)
             if proven is None:
                 logger.info("%s: a whole walk is needed: %s", one.target.name, REORGANISED)
                 return Doubtful(one.target)

@@ -62,7 +62,7 @@ class Walks:
         self._client = client
         self._target = target
         self._on_progress = on_progress
-        self._footing = Footing(tips or tips_of(client), base, client.provider.dataset)
+        self._footing = Footing(tips or tips_of(client), base, client.provider.dataset, target.name)
         ways = (ways or Ways(client.provider, client.settings)).of(target)
         last_api = last.api if last and base else None
         self._route = Route(client, target, ways, last_api, self._footing.note)

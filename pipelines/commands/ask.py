@@ -99,10 +99,13 @@ def _tell_beside(announced: list[Record], held: list[str]) -> None:
 def _said(notice: Record) -> str:
     """What a provider announced, on one line."""
     title = PROVIDERS[notice["provider"]].title if notice["provider"] in PROVIDERS else "?"
-    return (
-        f"{title} announces since {notice['first_seen_at']:%Y-%m-%d}, last"
-        f" {notice['last_seen_at']:%Y-%m-%d %H:%M} UTC: {notice['header']}: {notice['text']}"
-    )
+    since, last = f"{notice['first_seen_at']:%Y-%m-%d}", f"{notice['last_seen_at']:%Y-%m-%d %H:%M}"
+    if notice["header"] == "api":
+        return (
+            f"{title} is asked by {notice['text']} since {since}: the API before it is gone; it was"
+            f" tried last at {last} UTC"
+        )
+    return f"{title} announces since {since}, last {last} UTC: {notice['header']}: {notice['text']}"
 
 
 def _watched(context: typer.Context) -> WatchList | None:

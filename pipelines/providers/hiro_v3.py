@@ -68,8 +68,8 @@ def page_request(target: HiroPrincipal, start: str, limit: int) -> PageRequest:
     start = start or _beginning(target)
     query = [("limit", str(limit))]
     if start:
-        value, identifier = _split(start)
-        query.append(("cursor", f"{value[: 2 + LONGEST_VALUE]}:{identifier}"))
+        value, colon, identifier = start.partition(":")
+        query.append(("cursor", f"{value[: 2 + LONGEST_VALUE]}{colon}{identifier}"))
         if target.asset_identifiers:
             query.append(("asset_identifier", identifier))
     path = f"/extended/v3/principals/{target.principal}/balances/nft"
@@ -136,7 +136,6 @@ def _wanted(
 
 def _rows(positions: Sequence[_Position]) -> list[Row]:
     rows: list[Row] = []
-    last = ("", "")
     for index, position in enumerate(positions):
         path = f"$.results[{index}]"
         identifier, value = position.asset_identifier, position.value
@@ -146,9 +145,6 @@ def _rows(positions: Sequence[_Position]) -> list[Row]:
             kind, token_id = clarity.parse(value.hex)
         except MalformedAnswer as error:
             raise MalformedAnswer(f"{path}.value.hex: {error.message}") from None
-        if last[0] == identifier and last[1] >= value.hex:
-            raise MalformedAnswer(f"{path} does not come after the value before it")
-        last = (identifier, value.hex)
         rows.append((identifier, value.hex, value.repr, kind, token_id, None, None))
     return rows
 

@@ -1,8 +1,10 @@
 """`holdfast status` and `holdfast changes`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from pipelines.sandbox.providers.hiro.api import Version
 from pipelines.sandbox.world import World
 
 
@@ -24,6 +26,15 @@ def test_status_tells_what_a_provider_announces(holdfast, environment):
     assert f"UTC: warning: {said}" in " ".join(shown.split())
     assert "Hiro Stacks announces since 20" in shown
     assert holdfast("status", "--failing", **environment).stderr == ""
+
+
+def test_status_tells_which_api_is_asked_in_place_of_one_that_is_gone(
+    holdfast, environment, sandbox
+):
+    sandbox.apis["hiro"] = replace(sandbox.apis["hiro"], version=Version(v1=False))
+    holdfast("snapshot", "The vault", **environment)
+    shown = " ".join(holdfast("status", **environment).stderr.split())
+    assert "Hiro Stacks is asked by v3 since 20" in shown
 
 
 def test_status_works_while_the_list_of_targets_has_mistakes(holdfast, environment):

@@ -1,6 +1,7 @@
 """What every provider has to pass, on recorded answers or those that the documentation has."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -55,6 +56,54 @@ class TestHiro(Thorough):
 
     def as_meant(self, row: Row) -> Row:
         return (*row[:3], *row[5:])
+
+
+def in_pages_of_v3(limit: int) -> tuple[Recorded, ...]:
+    """The set that the server gave on one page, as it gives it on several."""
+    captured = fuzzing.REFERENCE / "hiro/captured/v3_default.json"
+    body = json.loads(captured.read_text(encoding="utf-8"))["body"]
+    rows = body["results"]
+    names = [f"{row['value']['hex']}:{row['asset_identifier']}" for row in rows]
+    return tuple(
+        Recorded(
+            names[at] if at else "",
+            limit,
+            encode(
+                {
+                    "total": len(rows),
+                    "limit": limit,
+                    "cursor": {"next": names[at + limit] if at + limit < len(rows) else None},
+                    "results": rows[at : at + limit],
+                }
+            ).encode(),
+            {"etag": '"7"'},
+        )
+        for at in range(0, len(rows), limit)
+    )
+
+
+class TestHiroV3(Thorough):
+    """The other API, as if it were a provider of its own."""
+
+    _v3 = PROVIDERS["hiro"].ways[1]
+    provider = replace(
+        PROVIDERS["hiro"], api="v3", addressing=_v3.addressing, proofs=_v3.proofs, successor=None
+    )
+    target = HiroPrincipal(principal="SP3SA64155SGM64CM4Y347NRX1TKRQFEM8H0C949")
+    walk = in_pages_of_v3(5)
+    empty = encode({"total": 0, "limit": 5, "cursor": {"next": None}, "results": []}).encode()
+    rows_at = ("results",)
+    nullable = frozenset({"cursor.next"})
+
+    def meaning(self, document: Any) -> fuzzing.Meaning:
+        rows = [
+            (row["asset_identifier"], row["value"]["hex"], row["value"]["repr"])
+            for row in document["results"]
+        ]
+        return rows, document["total"]
+
+    def as_meant(self, row: Row) -> Row:
+        return row[:3]
 
 
 class TestCatenis(Thorough):

@@ -35,7 +35,8 @@ def mint(world: World, text: str) -> str:
     """A principal that holds a token whose printed value a stranger chose."""
     key = world.add_hiro_principal(2)
     contract = "SP000000000000000000002Q6VF78.bns::names"
-    world.hiro_mint(key, contract, "0x0200000001ab", text)
+    value = f"0x0200000001{list(HOSTILE.values()).index(text):02x}"  # a token has one holder
+    world.hiro_mint(key, contract, value, text)
     return key
 
 
