@@ -6,8 +6,9 @@ so that what is put to trial is the code of the walks and no copy of it.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from pipelines.extract.fetch import Fetched
 from pipelines.extract.proof import Claim, Collect
 from pipelines.extract.tips import Base, Tip
 from pipelines.extract.to_last import Difference, Listing
@@ -63,6 +64,26 @@ class PublishedCollect:
     base: Base | None = None
     api: str | None = None
     tag: str | None = None
+
+    def still(self, fetched: Fetched[Any], *, by_cursor: bool) -> Collect:
+        """What an answer that the set has its tag still says of it: all is as it was."""
+        return Collect(
+            rows=self.rows,
+            pages=1,
+            page_size=self.page_size,
+            began=fetched.asked_at,
+            ended=fetched.answered_at,
+            first_answered_at=fetched.answered_at,
+            first_size=self.rows,
+            top_asked_at=fetched.asked_at,
+            top_answered_at=fetched.answered_at,
+            top_total=self.rows,
+            first_tip=self.tag,
+            last_tip=self.tag,
+            extra=self.extra,
+            by_cursor=by_cursor,
+            version=self.tag,
+        )
 
 
 class Desk(Protocol):

@@ -19,6 +19,7 @@ happened, to which provider, target and page, and what to do.
     │   └── MalformedAnswer         not what the provider's documentation describes
     │       └── BrokenAnswer   (t)  no JSON at all: cut off, or a page of something on the way
     ├── TornWalk               (t)  the pages are not one state of the provider
+    │   └── OutOfOrder         (t)  a row stands where its pages' order has no place for it
     ├── Contradicted           (t)  what changed does not fit what is published
     ├── HeldBack                    proven, but so different that a later walk has to agree
     ├── Superseded             (t)  a walk that overlapped this one was published first
@@ -147,6 +148,11 @@ class TornWalk(HoldfastError):
     """The pages are not one state of the provider: the set moved while it was read."""
 
     transient = True
+
+
+class OutOfOrder(TornWalk):
+    """A row stands at two positions, or another one in its place: the set moved, or rows are
+    tied."""
 
 
 class Contradicted(HoldfastError):

@@ -22,7 +22,10 @@ AHEAD = 32
 """Pages beside those under way that may wait for their turn: while a block of rows is copied, the
 connections go on."""
 
-_GONE = (404, 410)
+_GONE = (410,)
+_GONE_OR_NEVER_THERE = (404, 410)
+"""What a server answers that an API was taken from, and one that is too old to have its
+successor."""
 
 
 class Route:
@@ -134,7 +137,8 @@ class Route:
     def is_changed_by(self, refused: RequestRefused) -> bool:
         """Take another API where this one is gone and the other answers for the same target."""
         other = self._ways.after(self.way) or self._ways.before(self.way)
-        if refused.status not in _GONE or other is None or not self._answers(other):
+        gone = _GONE if self.way.api == self._client.provider.api else _GONE_OR_NEVER_THERE
+        if refused.status not in gone or other is None or not self._answers(other):
             return False
         if self._ways.current.api == self.way.api:
             self._ways.switch(other, str(refused))

@@ -20,11 +20,11 @@ import sqlalchemy as sa
 from pipelines.desk import OnProgress, Proven, PublishedCollect
 from pipelines.errors import Contradicted, HoldfastError, RunEnded, Superseded, Unexpected
 from pipelines.extract.http import Client
-from pipelines.extract.tips import Base, Tips
+from pipelines.extract.tips import Base, Tips, tips_of
 from pipelines.extract.ways import Ways
 from pipelines.footing import REORGANISED, Footing
 from pipelines.providers.provider import Provider, Target
-from pipelines.walks import Walks, tips_of
+from pipelines.walks import Walks
 from pipelines.warehouse.listing import PublishedListing
 from pipelines.warehouse.load import Accepted, Guard, publish, same_as_current
 from pipelines.warehouse.moments import Moment
@@ -213,7 +213,7 @@ class Taking:
                 with self._warehouse.connect() as connection:
                     self._keep_orphaned(connection)
         except HoldfastError as error:
-            return [self._failed(one.target, one.target_id, copy(error)) for one in waiting]
+            return [self._failed(one.target, one.target_id, _about(one, error)) for one in waiting]
         outcomes: list[Outcome] = []
         for one in waiting:
             try:
@@ -264,6 +264,11 @@ class Taking:
             with connection.begin():
                 keep_orphaned(connection, self._client.provider.name, found)
             self._kept_orphaned |= found
+
+
+def _about(one: Unchanged, error: HoldfastError) -> HoldfastError:
+    """An error that ended a look for many targets, as one of them has it."""
+    return copy(error).located(f"{one.target.name}, blocks of the chain")
 
 
 def _as_failure(target: Target, error: Exception) -> HoldfastError:

@@ -6,18 +6,18 @@ them.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from pipelines.desk import Desk, OnProgress, Progress, Proven, PublishedCollect, Stage
-from pipelines.errors import MalformedAnswer, RequestRefused, TornWalk
+from pipelines.errors import MalformedAnswer, OutOfOrder, RequestRefused, TornWalk
 from pipelines.extract import proof
 from pipelines.extract.fetch import Caps, Fetched, PageCapped, PositionFetcher, located
 from pipelines.extract.http import Client
 from pipelines.extract.proof import Claim, Collect
-from pipelines.extract.tips import Tips
+from pipelines.extract.tips import Tips, tips_of
 from pipelines.extract.to_last import GivenUp, ToLast
 from pipelines.extract.ways import Ways
 from pipelines.footing import Footing
@@ -35,13 +35,6 @@ TIED = 2
 as tied: what else would show one row at two positions of a set at rest?"""
 
 Work = TypeVar("Work")
-
-
-def tips_of(client: Client, ends: Sequence[str] = ()) -> Tips | None:
-    """What a run knows of the provider's chain; None where its rows come from none. `ends`: see
-    Tips."""
-    chain = client.provider.chain
-    return Tips(chain, client.get, ends) if chain else None
 
 
 class Walks:
@@ -62,7 +55,8 @@ class Walks:
         self._client = client
         self._target = target
         self._on_progress = on_progress
-        self._footing = Footing(tips or tips_of(client), base, client.provider.dataset, target.name)
+        dataset = client.provider.dataset
+        self._footing = Footing(tips or tips_of(client), base, dataset, target.name)
         ways = (ways or Ways(client.provider, client.settings)).of(target)
         last_api = last.api if last and base else None
         self._route = Route(client, target, ways, last_api, self._footing.note)
@@ -120,7 +114,6 @@ class Walks:
         while self._may_walk():
             place = self.walks % 2
             self.walks += 1
-            collect = None
             try:
                 collect = self._collect(place, previous)
                 proven = self._judge(collect, place, previous)
@@ -132,7 +125,7 @@ class Walks:
                 why = str(torn)
                 self._page_size = self._first_page_size()
                 logger.info("%s: walk %d is torn: %s", self._target.name, self.walks, torn)
-                if collect is None:
+                if isinstance(torn, OutOfOrder):
                     self._doubt_order()
             else:
                 if proven:
@@ -229,23 +222,7 @@ class Walks:
         self._desk.stagings[0].finish(0)
         self._count(fetched)
         self.walks = 1
-        collect = Collect(
-            rows=last.rows,
-            pages=1,
-            page_size=last.page_size,
-            began=fetched.asked_at,
-            ended=fetched.answered_at,
-            first_answered_at=fetched.answered_at,
-            first_size=last.rows,
-            top_asked_at=fetched.asked_at,
-            top_answered_at=fetched.answered_at,
-            top_total=last.rows,
-            first_tip=last.tag,
-            last_tip=last.tag,
-            extra=last.extra,
-            by_cursor=self._route.by_cursor,
-            version=last.tag,
-        )
+        collect = last.still(fetched, by_cursor=self._route.by_cursor)
         return self._proven(proof.claim_same_version(collect), collect, 0, rests_on_published=True)
 
     def _proven(self, claim: Claim, collect: Collect, place: int, **more: Any) -> Proven:

@@ -75,7 +75,7 @@ Whatever is said here is put to trial by `python -m pipelines.trials`.
 
 from dataclasses import dataclass
 
-from pipelines.errors import TornWalk
+from pipelines.errors import OutOfOrder, TornWalk
 from pipelines.providers.pages import Extra, Page, Start
 from pipelines.providers.proofs import Proof
 
@@ -135,7 +135,7 @@ def link(upper: Page[int], lower: Page[int]) -> int | None:
     if not 0 < doubled < max(2, len(lower.rows)):
         return stands_at
     if lower.rows[doubled - 1] != upper.rows[-1]:
-        raise TornWalk(f"the row at {stands_at} is not the one that the page above ended with")
+        raise OutOfOrder(f"the row at {stands_at} is not the one that the page above ended with")
     return None
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import RequestRefused
-from pipelines.extract.http import Received
+from pipelines.extract.http import Client, Received
 from pipelines.providers.chain import Block, Chain
 from pipelines.providers.pages import PageRequest
 
@@ -220,3 +220,10 @@ class Tips:
             self.requests += 1
 
         return self._get(request, count)
+
+
+def tips_of(client: Client, ends: Sequence[str] = ()) -> Tips | None:
+    """What a run knows of the provider's chain; None where its rows come from none. `ends`: see
+    Tips."""
+    chain = client.provider.chain
+    return Tips(chain, client.get, ends) if chain else None

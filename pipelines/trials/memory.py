@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipelines.desk import Proven, PublishedCollect
-from pipelines.errors import TornWalk
+from pipelines.errors import OutOfOrder, TornWalk
 from pipelines.extract.missing import Known
 from pipelines.extract.tips import Base
 from pipelines.providers.pages import Row
@@ -32,7 +32,7 @@ class MemoryStage:
         """Raises TornWalk where a key stands twice."""
         distinct = {tuple(row[place] for place in self._key) for row in self.rows}
         if len(distinct) != len(self.rows):
-            raise TornWalk(f"{len(self.rows) - len(distinct)} of {rows} rows were given twice")
+            raise OutOfOrder(f"{len(self.rows) - len(distinct)} of {rows} rows were given twice")
         if len(self.rows) != rows:
             raise TornWalk(f"{len(self.rows)} rows arrived of {rows} that were read")
 

@@ -17,6 +17,7 @@ from random import Random
 from pipelines.errors import TornWalk
 from pipelines.extract.fetch import CursorFetcher, fetcher_of
 from pipelines.extract.http import Client
+from pipelines.extract.tips import tips_of
 from pipelines.providers import PROVIDERS
 from pipelines.providers.pages import BEGINNING, Extra
 from pipelines.providers.proofs import Proof
@@ -32,7 +33,7 @@ from pipelines.trials.naive import NaiveSnapshot, walk_naively
 from pipelines.trials.shares import Share
 from pipelines.trials.tally import Tally
 from pipelines.trials.worlds import BY_NAME
-from pipelines.walks import Walks, tips_of
+from pipelines.walks import Walks
 
 STRETCH = 40
 """Targets taken of one set before the next."""

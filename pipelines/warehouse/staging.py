@@ -20,7 +20,7 @@ from psycopg import sql
 from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.schema import CreateTable, DropTable
 
-from pipelines.errors import HoldfastError, TornWalk
+from pipelines.errors import HoldfastError, OutOfOrder, TornWalk
 from pipelines.providers.pages import Row
 from pipelines.providers.provider import Dataset
 from pipelines.warehouse.copy_text import CopyText
@@ -138,7 +138,7 @@ class Staging:
                 sa.select(sa.func.count(), sa.func.count(key.distinct()))
             ).one()
         if distinct != found:
-            raise TornWalk(f"{found - distinct} of {found} rows were given twice")
+            raise OutOfOrder(f"{found - distinct} of {found} rows were given twice")
         if found != rows:
             raise TornWalk(f"{found} rows arrived of {rows} that were read")
 
