@@ -122,16 +122,21 @@ class Fetcher(Generic[Start]):
     def unchanged(self, first: Start, limit: int, tag: str) -> Fetched[Start] | None:
         """Whether the set has that tag still, by one conditional request for its first page: a page
         without rows, with that tag; None where the set has changed or a cache answered."""
+
+        def read(answer: Received) -> Fetched[Start] | None:
+            if answer.status != 304:
+                self._addressing.read_page(self._target, first, limit, answer)  # or it is broken
+            if answer.status != 304 or is_from_cache(answer.headers):
+                return None
+            page = Page(start=first, limit=limit, rows=(), next=None, tag=tag)
+            return Fetched(page, answer.asked_at, answer.answered_at, from_cache=False)
+
         try:
             request = self._addressing.page_request(self._target, first, limit)
             request = replace(request, headers=(*request.headers, ("If-None-Match", tag)))
-            answer = self._get(request, lambda: None, lambda received: received)
+            return self._get(request, lambda: None, read)
         except HoldfastError as error:
             raise error.located(located(self._target, first)) from None
-        if answer.status != 304 or is_from_cache(answer.headers):
-            return None
-        page = Page(start=first, limit=limit, rows=(), next=None, tag=tag)
-        return Fetched(page, answer.asked_at, answer.answered_at, from_cache=False)
 
     def _get(
         self, request: PageRequest, on_try: Callable[[], None], read: Callable[[Received], Read]

@@ -132,4 +132,4 @@ def _refuse_twins(pairs: list[tuple[str, object]]) -> None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
