@@ -66,7 +66,7 @@ def status(
     with runtime.open_warehouse() as warehouse:
         with warehouse.transaction() as connection:
             frame = query(connection, "status", watched=watched.names() if watched else None)
-            announced = [] if failing else records_of(query(connection, "notices"))
+            announced = [] if failing or as_json else records_of(query(connection, "notices"))
         held = _held_back(warehouse, watched) if watched else []
     targets = records_of(frame)
     if watched:

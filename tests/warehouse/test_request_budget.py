@@ -250,7 +250,8 @@ def test_a_connection_that_is_lost_is_made_anew(row: Row) -> None:
     granted(ledger)
     row.pipeline.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where datname = current_database() and pid <> pg_backend_pid()"
+        " where datname = current_database() and usename = current_user"
+        " and pid <> pg_backend_pid()"
     )
     with pytest.raises(HoldfastError):
         ledger.reserve()
