@@ -192,6 +192,10 @@ class ProviderSandbox(ABC):
 
     # --- the faults -----------------------------------------------------------------------------
 
+    def has_rows(self, exchange: Exchange) -> bool:  # noqa: ARG002 - where there are other routes
+        """Whether it asks for a page of a target's rows."""
+        return True
+
     def route(self, exchange: Exchange) -> "ProviderSandbox":  # noqa: ARG002 - where there are several
         """The stand-in as the bodies of that route have their rows."""
         return self

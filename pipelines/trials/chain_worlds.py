@@ -110,7 +110,9 @@ def of_one_version(provider: str, api: str) -> Worlds:
         "bursts", "five to twelve changes together", changes=WITH_BURSTS, chances=(0.01, 0.04)
     )
     yield world("tiny", "sets of a page to three", rows=(3, 10), page_size=3, chances=(0.1, 0.2))
-    yield world("long", "many pages", **{**LONG, "workers": 1}, chances=(0.01, 0.02))
+    yield world(
+        "long", "many pages", **{**LONG, "workers": 1, "changes": SWAPS}, chances=(0.01, 0.02)
+    )
     yield world("honest-cache", "a cache per URL that tells an answer's age", cache=HONEST)
     yield world(
         "forks",

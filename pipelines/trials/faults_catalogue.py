@@ -8,12 +8,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.providers import PROVIDERS
 from pipelines.sandbox.faults import bodies, statuses, wire
 from pipelines.sandbox.faults.schedule import ALWAYS, Fault, When
 from pipelines.sandbox.providers import SANDBOXES
 from pipelines.trials.faults_scene import HOSTILE, MANY_PAGES, OVER_A_BLOCK, SMALL, Scene, SetSize
 
-ALL = tuple(SANDBOXES)
+TRIED: dict[str, tuple[str, dict[str, Any]]] = {
+    name if number == 0 else f"{name}-{way.api}": (name, {"api": way.api} if way.api else {})
+    for name in SANDBOXES
+    for number, way in enumerate(PROVIDERS[name].ways)
+}
+"""What is put to trial, by its name: a provider, and the settings that choose one of its APIs."""
+ALL = tuple(TRIED)
+COUNTED = tuple(SANDBOXES)
+"""Those whose rows have an amount, or at least a number, and whose pages are counted."""
+CURSORS = tuple(name for name in TRIED if name not in SANDBOXES)
 SECOND = When(first=2, times=1)
 """One request, when a page was read before it."""
 
@@ -132,21 +142,44 @@ def _json() -> list[Case]:
         "amount 1e400": bodies.amount(bodies.raw("1e400")),
         "amount 1e9999999999999999999": bodies.amount(bodies.raw("1e9999999999999999999")),
     }
-    return [Case(name, _is(fault), SECOND) for name, fault in faults.items()]
+    return [
+        Case(name, _is(fault), SECOND, COUNTED if name.startswith("amount") else ALL)
+        for name, fault in faults.items()
+    ]
 
 
 def _pages() -> list[Case]:
     return [
-        *_once_and_for_good("row twice on a page", bodies.row_twice),
+        Case("row twice on a page, once", _is(bodies.row_twice), SECOND, COUNTED),
+        Case("row twice on a page, for good", _is(bodies.row_twice), providers=COUNTED),
         Case("page capped below what was asked", _is(bodies.capped(7))),
         *_once_and_for_good("page short by a few", bodies.short(3)),
         Case("empty page in the middle, once", _is(bodies.no_rows), SECOND),
         Case("empty pages in the middle, for good", _is(bodies.no_rows), When(start=1)),
         Case("empty set where there were rows", _is(bodies.nothing_at_all)),
         Case("page repeated for ever", lambda _: bodies.repeated()),
-        Case("set without an end", _is(bodies.endless)),
-        Case("holder past the end, once", _is(bodies.past_the_end), SECOND),
-        Case("holder past the end, for good", _is(bodies.past_the_end)),
+        Case("set without an end", _is(bodies.endless), providers=COUNTED),
+        Case("holder past the end, once", _is(bodies.past_the_end), SECOND, COUNTED),
+        Case("holder past the end, for good", _is(bodies.past_the_end), providers=COUNTED),
+    ]
+
+
+def _cursors() -> list[Case]:
+    """What only an API by cursors, under a tag of the whole set, can get wrong."""
+    faults = {
+        "no cursor before the end": bodies.no_cursor,
+        "cursor that leads back": bodies.cursor("0x00:SP1.a::a"),
+        "cursor that is none": bodies.cursor("nonsense"),
+        "tag missing": statuses.header("etag", None),
+        "another tag": statuses.header("etag", '"another"'),
+    }
+    return [
+        case
+        for name, fault in faults.items()
+        for case in (
+            Case(f"{name}, once", _is(fault), SECOND, CURSORS),
+            Case(f"{name}, for good", _is(fault), providers=CURSORS),
+        )
     ]
 
 
@@ -193,6 +226,7 @@ CASES: tuple[Case, ...] = (
     *_statuses(),
     *_json(),
     *_pages(),
+    *_cursors(),
     *_moving(),
     *_sizes(),
     *_texts(),

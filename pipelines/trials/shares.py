@@ -24,7 +24,7 @@ NAIVE_PART = 4
 FEWEST_NAIVE = 400
 """In a gentle world one in thirty of the naive walks that are accepted is wrong. Of sixty of them,
 none is: one time in eight. That made worlds "no evidence" that are."""
-FEWEST_NAIVE_IF_SLOW = 40
+FEWEST_NAIVE_IF_SLOW = 100
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.providers import PROVIDERS
 from pipelines.sandbox.answers import Answer, Exchange
 from pipelines.sandbox.faults import bodies
 from pipelines.sandbox.faults.schedule import When
 from pipelines.trials.faults_bench import Bench, Outcome
-from pipelines.trials.faults_catalogue import CASES, Case
+from pipelines.trials.faults_catalogue import ALL, CASES, TRIED, Case
 from pipelines.trials.faults_scene import MANY_PAGES, OVER_A_BLOCK, SMALL, SetSize
 from pipelines.warehouse.staging import Copier
 from tests.end_to_end.fault_outcomes import EXPECTED, expected
@@ -25,8 +24,7 @@ from tests.end_to_end.fault_outcomes import EXPECTED, expected
 ROWS = [
     pytest.param(case, provider, id=f"{case.name}-{provider}")
     for case in CASES
-    for provider in PROVIDERS
-    if provider in case.providers
+    for provider in case.providers
 ]
 
 
@@ -42,7 +40,7 @@ def benches(
             provider: stack.enter_context(
                 Bench(provider, create_database(template=migrated_template))
             )
-            for provider in PROVIDERS
+            for provider in ALL
         }
 
 
@@ -89,10 +87,12 @@ def test_a_fault_ends_as_it_is_written_down(
         assert outcome.error is None, str(outcome.error)
     else:
         assert type(outcome.error) is refused.error, str(outcome)
-        assert re.search(refused.words.replace("{P}", provider.upper()), str(outcome.error))
+        assert re.search(
+            refused.words.replace("{P}", TRIED[provider][0].upper()), str(outcome.error)
+        )
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", ALL)
 @pytest.mark.parametrize(
     ("size", "blocks"),
     [

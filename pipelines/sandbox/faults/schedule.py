@@ -15,9 +15,9 @@ Fault = Callable[[Exchange, Answer], Answer]
 
 @dataclass(frozen=True)
 class When:
-    """All conditions together: the request's number (from 1 since the fault was set) is `first` or
-    later, it asks for rows from `start` or further down, chance (`share`) wills it, and the fault
-    struck fewer than `times` times (None: no bound)."""
+    """All conditions together: of the requests for rows, its number (from 1 since the fault was
+    set) is `first` or later, it asks for rows from `start` or further down, chance (`share`) wills
+    it, and the fault struck fewer than `times` times (None: no bound)."""
 
     first: int = 1
     start: int = 0
@@ -63,7 +63,8 @@ class Faults:
     def __call__(self, exchange: Exchange, answer: Answer) -> Answer:
         with self._lock:
             one = self._set.get(exchange.provider)
-            if one is None or not self._strikes_now(one, exchange):
+            has_rows = SANDBOXES[exchange.provider].has_rows(exchange)
+            if one is None or not has_rows or not self._strikes_now(one, exchange):
                 return answer
             one.strikes += 1
         return one.fault(exchange, answer)

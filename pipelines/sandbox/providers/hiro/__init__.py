@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pipelines.sandbox.answers import Answer, Exchange
 from pipelines.sandbox.contract import Asked, Json, Lens, ProviderSandbox, Shape, Shown, Upheaval
-from pipelines.sandbox.providers.hiro import api, v3
+from pipelines.sandbox.providers.hiro import api, block_routes, v3
 from pipelines.sandbox.providers.hiro.api import NEWEST_RECORDED, Version
 from pipelines.sandbox.providers.hiro.chain import HiroChain, stacks_address, transaction
 from pipelines.sandbox.providers.hiro.holdings import HiroRow, only_assets, split_filter
@@ -74,6 +74,10 @@ class HiroSandbox(ProviderSandbox):
 
     def bearing(self, row: HiroRow, text: str) -> HiroRow:
         return row._replace(repr=text)
+
+    def has_rows(self, exchange: Exchange) -> bool:
+        """Not where it asks for blocks."""
+        return not exchange.path.startswith(block_routes.BLOCKS)
 
     def route(self, exchange: Exchange) -> "HiroSandbox":
         return _V3Sandbox(self.version) if v3.BALANCES.fullmatch(exchange.path) else self
